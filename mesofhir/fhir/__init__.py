@@ -1,0 +1,1 @@
+"""FHIR without mesotherapy: exact JSON, pictures of resources, base validation."""

@@ -1,0 +1,333 @@
+"""The FHIR data types that pictures are made of: coded concepts, quantities, references, extensions, dates.
+
+Sources: FHIR R4 2.24 (Data Types), 2.28 (Extensibility), 2.3 (References).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, Protocol
+
+from mesofhir.fhir.picture import (
+    UNKNOWN,
+    Codec,
+    Field,
+    Mismatch,
+    Node,
+    Reading,
+    Row,
+    Whole,
+    Writing,
+    absent,
+    known,
+    not_known,
+    read,
+)
+
+UCUM: Final = "http://unitsofmeasure.org"
+OPEN: Final = re.compile(r"[^|\s]+\|[^|]+")
+"""``system|code``, FHIR's own way to write a coding in one string (R4 3.1.1.5.10)."""
+
+
+class Coding(Protocol):
+    """A standard code: its system (URI), code, and the display of its source ("" where it has none)."""
+
+    @property
+    def system(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def display(self) -> str: ...
+
+
+class Codes(Protocol):
+    """A two-way table between the clinic's words and standard codes (see ``terminology``)."""
+
+    def codings(self, token: str) -> Iterable[Coding]:
+        """The codings that are written for a word; KeyError for a word that is not in the table."""
+
+    def token_of(self, system: str, code: str) -> str | None:
+        """The word for a standard code, if the code means just that."""
+
+    def label(self, token: str, language: str) -> str:
+        """What people read, in Italian (``it``) or English (``en``)."""
+
+
+class OneSystem:
+    """Codes of one system, under other names or the same: ``{"done": "completed"}``."""
+
+    def __init__(self, system: str, table: Mapping[str, str]) -> None:
+        self.system = system
+        self.table = dict(table)
+        self.back = {v: k for k, v in table.items()}
+        if len(self.back) != len(self.table):
+            raise TypeError(f"two words for one code of {system}")
+
+    def codings(self, token: str) -> Iterable[Coding]:
+        return (_Code(self.system, self.table[token]),)
+
+    def token_of(self, system: str, code: str) -> str | None:
+        return self.back.get(code) if system == self.system else None
+
+    def label(self, token: str, language: str) -> str:
+        return ""
+
+
+class _Code:
+    def __init__(self, system: str, code: str, display: str = "") -> None:
+        self.system, self.code, self.display = system, code, display
+
+
+def coding(c: Coding) -> dict[str, Any]:
+    """A Coding as JSON."""
+    return {"system": c.system, "code": c.code} | ({"display": c.display} if c.display else {})
+
+
+Label = Callable[[Row, str], str]  # row, language → the text that people read
+
+
+class Coded(Node):
+    """A CodeableConcept: a field of our words, a field of the clinic's own wording, and standard codings.
+
+    The text is the stated wording, or else the label of the word in the record's language. A code that is in
+    no table of ours is carried as ``system|code``. Their additional codings stay as long as the meaning does;
+    a change of meaning replaces them all, since they described what is no longer true.
+
+    :param name: the field of the word
+    :param codes: its table
+    :param text: the field of the wording; without it a foreign text stays unread
+    :param open: may the word be ``system|code``?
+    :param beside: codings that are always written beside the word's own
+    :param label: what the text says when the clinic gives no wording
+    :param default: the word that stands for a row that states none (of a status)
+    :param decisive: what is not in the table refuses the resource (of a status)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        codes: Codes,
+        text: str | None = None,
+        *,
+        open: bool = False,
+        beside: Iterable[Mapping[str, Any]] = (),
+        label: Label | None = None,
+        default: str | None = None,
+        decisive: bool = False,
+    ) -> None:
+        self.name, self.codes, self.text, self.open = name, codes, text, open
+        self.beside = [dict(c) for c in beside]
+        self.make_label = label
+        self.default, self.decisive = default, decisive
+        self.fields = frozenset([name] + ([text] if text else []))
+        self.mark = ("coded", name)
+
+    def stated(self, row: Row) -> bool:
+        return self.default is not None or super().stated(row)
+
+    def _label(self, row: Row, language: str) -> str:
+        if self.make_label is not None:
+            return self.make_label(row, language)
+        token = row.get(self.name)
+        return self.codes.label(token, language) if isinstance(token, str) and "|" not in token else ""
+
+    def _codings(self, token: str) -> list[dict[str, Any]]:
+        if self.open and OPEN.fullmatch(token):
+            system, code = token.split("|", 1)
+            return [{"system": system, "code": code}]
+        return [coding(c) for c in self.codes.codings(token)]
+
+    def put(self, w: Writing, old: Any, path: str) -> Any:
+        row = w.row
+        if not super().stated(row) and not (self.default is not None and old is None):
+            return old
+        token = row.get(self.name, self.default if old is None else None)
+        words = row.get(self.text) if self.text else None
+        if token is UNKNOWN:
+            return not_known(old) | ({"text": words} if isinstance(words, str) else {})
+        old = known(old) if old else None
+        then = read(self, old, w.world, path) if old is not None else None
+        if old is not None and self.says(old, w, path):
+            return old
+        if old is not None and then is None:
+            w.doubts.append((path, "stands there in a form that cannot be read; left alone"))
+            return old
+        old = old or {}
+        was = then.row.get(self.name) if then else None
+        new = dict(old)
+        if self.name in row or (self.default is not None and not old):
+            if token is None:
+                new.pop("coding", None)
+            elif was != token:
+                new["coding"] = [*self.beside, *self._codings(token)]
+                new.pop("text", None)
+        elif not old and self.beside:
+            new["coding"] = list(self.beside)
+        if isinstance(words, str):
+            new["text"] = words
+        elif self.text in row:
+            new.pop("text", None)
+        if "text" not in new and new.get("coding"):
+            now = {**(then.row if then else {}), **row, self.name: token or was}
+            label = self._label(now, w.world.language)
+            if label:
+                new["text"] = label
+        return new or None
+
+    def get(self, x: Any, r: Reading, path: str) -> None:
+        if absent(x):
+            r.say(self.name, UNKNOWN, path, None, f"{path}.extension")
+            self._read_text(x, r, path)
+            return
+        if not isinstance(x, dict):
+            raise Mismatch(f"{path}: an object was expected")
+        theirs = [c if isinstance(c, dict) else {} for c in x.get("coding") or ()]
+        others = [(i, c) for i, c in enumerate(theirs) if not self._constant(c, r, f"{path}.coding[{i}]")]
+        tokens = {t for _, c in others if (t := self.codes.token_of(c.get("system", ""), c.get("code", "")))}
+        if len(tokens) > 1:
+            raise Mismatch(f"{path}: its codes say different things of {self.name}")
+        if tokens:
+            token = tokens.pop()
+            known_codes = {(c.system, c.code) for c in self.codes.codings(token)}
+            for i, c in others:
+                ours = self.codes.token_of(c.get("system", ""), c.get("code", "")) == token
+                if ours or (c.get("system"), c.get("code")) in known_codes:
+                    self._seen_coding(r, f"{path}.coding[{i}]")
+            r.say(self.name, token, path, None, "")
+        elif self.decisive:
+            raise Mismatch(f"{path}: a {self.name} that is not in our table")
+        elif others:
+            i, c = others[0]
+            value = f"{c.get('system', '')}|{c.get('code', '')}"
+            if not self.open or len(others) > 1 or not OPEN.fullmatch(value):
+                raise Mismatch(f"{path}: no code of {self.name} that we know")
+            self._seen_coding(r, f"{path}.coding[{i}]")
+            r.say(self.name, value, path, None, "")
+        if self.default is not None and r.row.get(self.name) == self.default:
+            del r.row[self.name]
+        self._read_text(x, r, path)
+
+    def _constant(self, c: dict[str, Any], r: Reading, path: str) -> bool:
+        if any((c.get("system"), c.get("code")) == (b["system"], b["code"]) for b in self.beside):
+            self._seen_coding(r, path)
+            return True
+        return False
+
+    def _seen_coding(self, r: Reading, path: str) -> None:
+        r.seen += [f"{path}.system", f"{path}.code", f"{path}.display"]
+
+    def _read_text(self, x: Mapping[str, Any], r: Reading, path: str) -> None:
+        words = x.get("text")
+        if words is None:
+            return
+        if any(words == self._label(r.row, language) for language in ("it", "en")):
+            r.seen.append(f"{path}.text")
+        elif self.text:
+            r.say(self.text, words, f"{path}.text")
+
+    def fits(self, x: Any, world: Any) -> bool:
+        return isinstance(x, dict)
+
+    def holes(self, path: str) -> Any:
+        yield self.name, f"{path}.coding"
+        if self.text:
+            yield self.text, f"{path}.text"
+
+
+class Status(Field):
+    """A coded status: what its table does not list is never read as a normal fact, but refuses the resource.
+
+    :param table: the record's word → FHIR's code
+    :param default: the code that stands where the row states no status
+    """
+
+    decisive = True
+
+    def __init__(self, name: str, table: Mapping[str, str], default: str | None = None) -> None:
+        back = {v: k for k, v in table.items()}
+        if len(back) != len(table) or default in back:
+            raise TypeError(f"two values of {name} look alike in FHIR")
+        super().__init__(name, Codec(lambda v, _: table[v], lambda x, _: back[x]))
+        self.default = default
+
+    def put(self, w: Writing, old: Any, path: str) -> Any:
+        return super().put(w, old, path) if self.name in w.row else self.default if old is None else old
+
+    def stated(self, row: Row) -> bool:
+        return self.default is not None or super().stated(row)
+
+    def get(self, x: Any, r: Reading, path: str) -> None:
+        if self.default is not None and x == self.default:
+            r.seen.append(path)
+        else:
+            super().get(x, r, path)
+
+
+def same_time(a: Any, b: Any) -> bool:
+    """Do two FHIR dates say the same? Equal as written, or the same instant in another zone."""
+    if a == b:
+        return True
+    try:
+        x, y = datetime.fromisoformat(a), datetime.fromisoformat(b)
+    except (TypeError, ValueError):
+        return False
+    return "T" in a and "T" in b and x.tzinfo is not None and y.tzinfo is not None and x == y
+
+
+def _text(x: Any, _: Any) -> str:
+    if not isinstance(x, str):
+        raise TypeError
+    return x
+
+
+def _decimal(x: Any, _: Any) -> Decimal:
+    if isinstance(x, bool) or not isinstance(x, int | Decimal):
+        raise TypeError
+    return Decimal(x)
+
+
+def _integer(x: Any, _: Any) -> int:
+    if isinstance(x, bool) or not isinstance(x, int):
+        raise TypeError
+    return x
+
+
+def _boolean(x: Any, _: Any) -> bool:
+    if not isinstance(x, bool):
+        raise TypeError
+    return x
+
+
+TIME: Final = Codec(back=_text, same=same_time)
+TEXT: Final = Codec(back=_text)
+DECIMAL: Final = Codec(back=_decimal)
+INTEGER: Final = Codec(back=_integer)
+BOOLEAN: Final = Codec(back=_boolean)
+
+
+def table(words: Mapping[str, str]) -> Codec:
+    """A field whose words have other names in FHIR, one each."""
+    back = {v: k for k, v in words.items()}
+    if len(back) != len(words):
+        raise TypeError("two words for one code")
+    return Codec(lambda v, _: words[v], lambda x, _: back[x])
+
+
+def quantity(name: str, unit: str, system: str = UCUM) -> Whole:
+    """A Quantity in one unit (UCUM code): read and written as a whole."""
+    return Whole({"value": Field(name, DECIMAL), "unit": unit, "system": system, "code": unit})
+
+
+def period(start: str | Node, end: str | Node) -> dict[str, Node]:
+    """A Period from two fields."""
+    return {
+        k: Field(v, TIME) if isinstance(v, str) else v for k, v in (("start", start), ("end", end))
+    }
+
+
+def note(text: str, mark: str = "mesofhir-note") -> list[dict[str, Any]]:
+    """Annotations: ours is found again by its element id, since a note has nothing else that tells it."""
+    return [{"id": mark, "text": Field(text, TEXT)}]
