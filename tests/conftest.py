@@ -1,0 +1,86 @@
+"""Fixtures that every test may use: the two real FHIR servers, and a namespace of the test's own."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.servers import FhirServer, SharedHapi, Unavailable, start_sekmet
+
+SHARED_HAPI = pytest.StashKey[SharedHapi]()
+RUN_FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
+
+
+@pytest.fixture(params=["sekmet", pytest.param("hapi", marks=pytest.mark.hapi)], scope="session")
+def fhir_server(request: pytest.FixtureRequest) -> FhirServer:
+    """Each of the servers in turn."""
+    server: FhirServer = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture(scope="session")
+def sekmet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FhirServer]:
+    """The embedded server, one for each process of the run."""
+    with start_sekmet(tmp_path_factory.mktemp("sekmet")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hapi(pytestconfig: pytest.Config) -> FhirServer:
+    """The HAPI that the whole run shares. Without Java and Maven its tests are skipped; in CI they fail."""
+    try:
+        return pytestconfig.stash[SHARED_HAPI].get()
+    except Unavailable as error:
+        reason = str(error)
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A clinic's namespace that no other test has: the servers are shared."""
+    return f"https://clinic.example/{uuid4()}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    worker = getattr(config, "workerinput", None)
+    if worker:
+        config.stash[SHARED_HAPI] = SharedHapi(Path(worker["run_folder"]))
+    else:
+        folder = config.stash[RUN_FOLDER] = tempfile.TemporaryDirectory(prefix="mesofhir-tests-")
+        hapi = config.stash[SHARED_HAPI] = SharedHapi(Path(folder.name))
+        hapi.keep()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tells a worker of pytest-xdist where the run's folder is."""
+    node.workerinput["run_folder"] = node.config.stash[RUN_FOLDER].name  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs HAPI, and puts it last: it starts while the others run."""
+    for item in items:
+        if "hapi" in getattr(item, "fixturenames", ()):
+            item.add_marker("hapi")
+    items.sort(key=needs_hapi)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if any(map(needs_hapi, session.items)) and not session.config.option.collectonly:
+        session.config.stash[SHARED_HAPI].request()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if RUN_FOLDER in config.stash:
+        config.stash[SHARED_HAPI].stop()
+        config.stash[RUN_FOLDER].cleanup()
+
+
+def needs_hapi(item: pytest.Item) -> bool:
+    return item.get_closest_marker("hapi") is not None
