@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from mesofhir.fhir.picture import (
     UNKNOWN,
@@ -43,14 +43,24 @@ class Coding(Protocol):
     def display(self) -> str: ...
 
 
+class Meaning(Protocol):
+    """What a word stands for."""
+
+    @property
+    def codings(self) -> Iterable[Coding]: ...
+
+
 class Codes(Protocol):
     """A two-way table between the clinic's words and standard codes (see ``terminology``)."""
 
-    def codings(self, token: str) -> Iterable[Coding]:
-        """The codings that are written for a word; KeyError for a word that is not in the table."""
+    def __getitem__(self, token: str) -> Meaning:
+        """What is written for a word; KeyError for a word that is not in the table."""
 
     def token_of(self, system: str, code: str) -> str | None:
         """The word for a standard code, if the code means just that."""
+
+    def token_in(self, codings: Iterable[tuple[str, str]]) -> str | None:
+        """The word that all the codings of a concept together mean."""
 
     def label(self, token: str, language: str) -> str:
         """What people read, in Italian (``it``) or English (``en``)."""
@@ -59,26 +69,35 @@ class Codes(Protocol):
 class OneSystem:
     """Codes of one system, under other names or the same: ``{"done": "completed"}``."""
 
-    def __init__(self, system: str, table: Mapping[str, str]) -> None:
+    def __init__(self, system: str, words: Mapping[str, str]) -> None:
         self.system = system
-        self.table = dict(table)
-        self.back = {v: k for k, v in table.items()}
-        if len(self.back) != len(self.table):
+        self.meanings = {word: _Meaning((_Code(system, code),)) for word, code in words.items()}
+        self.back = {code: word for word, code in words.items()}
+        if len(self.back) != len(words):
             raise TypeError(f"two words for one code of {system}")
 
-    def codings(self, token: str) -> Iterable[Coding]:
-        return (_Code(self.system, self.table[token]),)
+    def __getitem__(self, token: str) -> Meaning:
+        return self.meanings[token]
 
     def token_of(self, system: str, code: str) -> str | None:
         return self.back.get(code) if system == self.system else None
+
+    def token_in(self, codings: Iterable[tuple[str, str]]) -> str | None:
+        found = {t for c in codings if (t := self.token_of(*c)) is not None}
+        return found.pop() if len(found) == 1 else None
 
     def label(self, token: str, language: str) -> str:
         return ""
 
 
-class _Code:
-    def __init__(self, system: str, code: str, display: str = "") -> None:
-        self.system, self.code, self.display = system, code, display
+class _Meaning(NamedTuple):
+    codings: tuple[Coding, ...]
+
+
+class _Code(NamedTuple):
+    system: str
+    code: str
+    display: str = ""
 
 
 def coding(c: Coding) -> dict[str, Any]:
@@ -138,7 +157,7 @@ class Coded(Node):
         if self.open and OPEN.fullmatch(token):
             system, code = token.split("|", 1)
             return [{"system": system, "code": code}]
-        return [coding(c) for c in self.codes.codings(token)]
+        return [coding(c) for c in self.codes[token].codings]
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         row = w.row
@@ -186,15 +205,14 @@ class Coded(Node):
             raise Mismatch(f"{path}: an object was expected")
         theirs = [c if isinstance(c, dict) else {} for c in x.get("coding") or ()]
         others = [(i, c) for i, c in enumerate(theirs) if not self._constant(c, r, f"{path}.coding[{i}]")]
-        tokens = {t for _, c in others if (t := self.codes.token_of(c.get("system", ""), c.get("code", "")))}
-        if len(tokens) > 1:
+        pairs = [(str(c.get("system", "")), str(c.get("code", ""))) for _, c in others]
+        token = self.codes.token_in(pairs)
+        if token is None and any(self.codes.token_of(*p) for p in pairs):
             raise Mismatch(f"{path}: its codes say different things of {self.name}")
-        if tokens:
-            token = tokens.pop()
-            known_codes = {(c.system, c.code) for c in self.codes.codings(token)}
-            for i, c in others:
-                ours = self.codes.token_of(c.get("system", ""), c.get("code", "")) == token
-                if ours or (c.get("system"), c.get("code")) in known_codes:
+        if token is not None:
+            ours = {(c.system, c.code) for c in self.codes[token].codings}
+            for (i, _), pair in zip(others, pairs, strict=True):
+                if pair in ours or self.codes.token_of(*pair) == token:
                     self._seen_coding(r, f"{path}.coding[{i}]")
             r.say(self.name, token, path, None, "")
         elif self.decisive:

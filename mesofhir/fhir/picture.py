@@ -100,6 +100,7 @@ class Writing:
     row: Row
     world: Any = None
     doubts: list[Doubt] = field(default_factory=list)
+    refresh: bool = False  # make computed values anew where they are ours
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -139,6 +140,7 @@ class Node:
     """A part of a picture."""
 
     fields: frozenset[str] = frozenset()  # the row's fields that it holds
+    copies: frozenset[str] = frozenset()  # the fields that it repeats
     constant: bool = False  # no holes at all
     decisive: bool = False  # unreadable, it refuses the whole resource (a status, an identity)
     mark: object = None  # what tells a list item of this picture apart, beside its constants
@@ -283,11 +285,22 @@ class Echo(Node):
 
     Written like a field; on reading it is not taken, but compared with the owner once that is known. Several
     values of the owner may look alike here (a plan is ``revoked`` whether stopped or never begun).
+
+    :param alone: what the copy says where no owner speaks; None: nothing
+    :param decisive: a copy that disagrees refuses its whole resource (a status)
     """
 
-    def __init__(self, name: str, codec: Codec = PLAIN) -> None:
-        self.name, self.codec = name, codec
+    def __init__(
+        self,
+        name: str,
+        codec: Codec = PLAIN,
+        *,
+        alone: Callable[[Any], Any] | None = None,
+        decisive: bool = False,
+    ) -> None:
+        self.name, self.codec, self.alone, self.decisive = name, codec, alone, decisive
         self.mark = codec.mark
+        self.copies = frozenset([name])
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         value = w.row.get(self.name)
@@ -304,11 +317,11 @@ class Echo(Node):
         r.seen += self.codec.seen(path)
 
     def agrees(self, x: Any, value: Any, world: Any) -> bool:
-        """Does the copy ``x`` agree with the owner's ``value``?"""
-        if value is UNKNOWN:
+        """Does the copy ``x`` agree with the owner's ``value`` (None: it states none)?"""
+        if value is UNKNOWN or value is None:
             return absent(x)
         try:
-            return self.codec.same(self.codec.back(x, world), value)
+            return self.codec.same(x, self.codec.out(value, world))
         except (KeyError, ValueError, TypeError, AttributeError):
             return False
 
@@ -320,6 +333,19 @@ class Echo(Node):
 
     def holes(self, path: str) -> Iterator[tuple[str, str]]:
         yield self.name, path
+
+
+class Decoration(Node):
+    """List items that ours begins with and that carry no fact (a profile, a broader coding): never missed."""
+
+    def __init__(self, *items: Any) -> None:
+        self.items = list(items)
+
+    def put(self, w: Writing, old: Any, path: str) -> Any:
+        return list(self.items) if old is None else old
+
+    def get(self, x: Any, r: Reading, path: str) -> None:
+        r.seen += [f"{path}[{i}]" for i, item in enumerate(x) if item in self.items]
 
 
 class Start(Node):
@@ -352,7 +378,7 @@ class Computed(Node):
         self.make, self.ours = make, ours
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
-        return self.make(w.row, w.world) if old is None or self.ours(old) else old
+        return self.make(w.row, w.world) if old is None or (w.refresh and self.ours(old)) else old
 
     def get(self, x: Any, r: Reading, path: str) -> None:
         if self.ours(x) or not isinstance(x, dict):
@@ -399,6 +425,7 @@ class Object(Node):
     def __init__(self, parts: Mapping[str, Any]) -> None:
         self.parts: dict[str, Node] = {k: picture(v) for k, v in parts.items()}
         self.fields = frozenset().union(*(p.fields for p in self.parts.values()))
+        self.copies = frozenset().union(*(p.copies for p in self.parts.values()))
         self.constant = all(p.constant for p in self.parts.values())
 
     def stated(self, row: Row) -> bool:
@@ -522,6 +549,7 @@ class Both(Node):
     def __init__(self, *of: Any) -> None:
         self.of = [picture(p) for p in of]
         self.fields = frozenset().union(*(p.fields for p in self.of))
+        self.copies = frozenset().union(*(p.copies for p in self.of))
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         for part in self.of:
@@ -639,6 +667,7 @@ class Array(Node):
     def __init__(self, items: list[Any]) -> None:
         self.items = [i if isinstance(i, Each) else picture(i) for i in items]
         self.fields = frozenset().union(*(i.fields for i in self.items))
+        self.copies = frozenset().union(*(i.copies for i in self.items))
         self.constant = all(i.constant for i in self.items)
         for i in self.items:
             if not isinstance(i, Each) and not i.constant and not isinstance(i, Sole) and not _tells(i):

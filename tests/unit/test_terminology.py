@@ -31,6 +31,13 @@ ROOM = Path(terminology.__file__).parent
 HEADING = "code,it,en,system,value,display,relation,source"
 
 EXPECTED_TOKENS = {
+    "kinds": (
+        "mesotherapy-plan mesotherapy-cycle mesotherapy-session aftercare preparation "
+        "contraindication-excluded skin-reaction reaction-duration reaction-severity informed-consent"
+    ),
+    "protocols": (
+        "antalgic-outpatient district-intradermal aesthetic-and-antalgic analgesic-outpatient pain-micro-injection"
+    ),
     "approaches": "allopathic homeopathic",
     "assessment_points": "baseline pre-session post-session end-cycle follow-up",
     "clinical_phases": "acute chronic",
