@@ -96,7 +96,7 @@ class _Check:
     def _unknown(self, unknown: list[str]) -> Iterator[Fault]:
         for name in unknown:
             c = self.table.columns.get(name)
-            if c is None or not c.nullable or c.name in ("key", "status"):
+            if c is None or not c.may_be_unknown:
                 yield self._fault("unknown", "it names a field that cannot be unknown",
                                   "names of single-valued, optional fields of this record")  # fmt: skip
             elif name in self.record:

@@ -53,6 +53,12 @@ class Column:
     unit: str = ""
     must: bool = False
 
+    @property
+    def may_be_unknown(self) -> bool:
+        """May a record's ``unknown`` name it? Not a reference, a unit, or the wording of a code."""
+        wording = self.name.endswith(("_text", "_unit"))
+        return self.nullable and self.name != "status" and not self.to and not wording
+
 
 @dataclass(frozen=True)
 class Table:
