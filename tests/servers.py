@@ -128,17 +128,12 @@ def build_hapi() -> str:
     with FileLock(build / "lock"):
         if not _all_there(jars):
             shutil.copytree(HAPI_SOURCES, build, dirs_exist_ok=True)
+            command = ["mvn", "--quiet", "--batch-mode", "-Dstyle.color=never", f"-Dmdep.outputFile={jars}"]
+            command += ["compile", "dependency:build-classpath"]
             log = build / "maven.log"
             with log.open("w") as output:
                 maven = subprocess.run(
-                    [
-                        *("mvn", "--quiet", "--batch-mode", "compile", "dependency:build-classpath"),
-                        f"-Dmdep.outputFile={jars}",
-                    ],
-                    cwd=build,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
+                    command, cwd=build, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
                 )
             if maven.returncode != 0:
                 raise Unavailable(f"HAPI could not be built: {_last_lines(log)}")

@@ -64,6 +64,9 @@ public final class Hapi {
       serve(args);
     } catch (Exception failed) {
       failed.printStackTrace();
+      Throwable cause = failed;
+      while (cause.getCause() != null) cause = cause.getCause();
+      System.err.println("failed: " + cause);
       System.exit(1); // else threads already started would keep it alive
     }
   }
