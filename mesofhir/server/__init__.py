@@ -1,0 +1,38 @@
+"""One FHIR server: the only door to the network, and the only place where ``requests`` is imported."""
+
+from mesofhir.server.answers import Answer
+from mesofhir.server.auth import Auth, Basic, Bearer, Secret, from_environment, from_file
+from mesofhir.server.bundles import EntryResult, TooLarge, TransactionFailed
+from mesofhir.server.capability import Capabilities, TypeCapability
+from mesofhir.server.client import Server
+from mesofhir.server.http import Timeouts
+from mesofhir.server.outcomes import Issue
+from mesofhir.server.query import identifier_query, search_value
+from mesofhir.server.retry import Clock, Retry
+from mesofhir.server.sandboxes import is_public_sandbox
+from mesofhir.server.search import Search, Version
+
+__all__ = [
+    "Answer",
+    "Auth",
+    "Basic",
+    "Bearer",
+    "Capabilities",
+    "Clock",
+    "EntryResult",
+    "Issue",
+    "Retry",
+    "Search",
+    "Secret",
+    "Server",
+    "Timeouts",
+    "TooLarge",
+    "TransactionFailed",
+    "TypeCapability",
+    "Version",
+    "from_environment",
+    "from_file",
+    "identifier_query",
+    "is_public_sandbox",
+    "search_value",
+]

@@ -1,0 +1,104 @@
+"""What a server says it can do: its CapabilityStatement (http://hl7.org/fhir/R4/capabilitystatement.html).
+
+*Absent means unknown*, not no: HAPI declares neither ``updateCreate`` nor the ``batch`` interaction, and
+does both. So what is not said is None here, to be settled by a preset or by a harmless probe
+(``interop.md``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCapability:
+    """What is said about one resource type; None: not said.
+
+    :param listed: the statement names the type
+    :param interactions: codes such as ``create``, ``search-type``
+    :param versioning: ``no-version``, ``versioned`` or ``versioned-update`` (If-Match is understood)
+    :param search_params: names
+    """
+
+    name: str
+    listed: bool = False
+    interactions: frozenset[str] | None = None
+    conditional_create: bool | None = None
+    conditional_update: bool | None = None
+    update_create: bool | None = None
+    versioning: str | None = None
+    search_params: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a server says about itself; None: not said.
+
+    :param fhir_version: such as ``4.0.1``
+    :param types: by resource type, as listed; :meth:`of` also knows the others
+    :param transaction: a Bundle at the base, all or nothing
+    :param batch: a Bundle at the base, each entry for itself
+    """
+
+    fhir_version: str | None = None
+    software: str | None = None
+    software_version: str | None = None
+    types: Mapping[str, TypeCapability] = field(default_factory=dict)
+    interactions: frozenset[str] | None = None
+    transaction: bool | None = None
+    batch: bool | None = None
+
+    def of(self, resource_type: str) -> TypeCapability:
+        """What is said about a type; for one that is not listed, nothing."""
+        return self.types.get(resource_type) or TypeCapability(resource_type)
+
+
+def read_capabilities(statement: Mapping[str, Any]) -> Capabilities:
+    """The statement of a server, read leniently: what has the wrong shape counts as not said."""
+    software = statement.get("software")
+    software = software if isinstance(software, dict) else {}
+    sides = _dicts(statement.get("rest"))
+    rest = next((each for each in sides if each.get("mode", "server") == "server"), {})
+    codes = _codes(rest.get("interaction"), "code")
+    types = [_type(each) for each in _dicts(rest.get("resource")) if isinstance(each.get("type"), str)]
+    return Capabilities(
+        fhir_version=_text(statement.get("fhirVersion")),
+        software=_text(software.get("name")),
+        software_version=_text(software.get("version")),
+        types={each.name: each for each in types},
+        interactions=codes,
+        transaction=True if codes and "transaction" in codes else None,
+        batch=True if codes and "batch" in codes else None,
+    )
+
+
+def _type(raw: Mapping[str, Any]) -> TypeCapability:
+    return TypeCapability(
+        raw["type"],
+        listed=True,
+        interactions=_codes(raw.get("interaction"), "code"),
+        conditional_create=_flag(raw.get("conditionalCreate")),
+        conditional_update=_flag(raw.get("conditionalUpdate")),
+        update_create=_flag(raw.get("updateCreate")),
+        versioning=_text(raw.get("versioning")),
+        search_params=_codes(raw.get("searchParam"), "name"),
+    )
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _codes(value: Any, key: str) -> frozenset[str] | None:
+    found = frozenset(each[key] for each in _dicts(value) if isinstance(each.get(key), str))
+    return found or None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
