@@ -531,8 +531,8 @@ leaves = (
 )
 names = st.sampled_from(
     ["resourceType", "id", "contained", "extension", "url", "valueString", "_valueString", "valueReference",
-     "reference", "name", "given", "_given", "birthDate", "_birthDate", "link", "other", "type", "_type", "text",
-     "div", "status"]
+     "reference", "name", "given", "_given", "birthDate", "_birthDate", "link", "other", "type", "_type",
+     "text", "div", "status"]
 )  # fmt: skip
 anything = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner), max_leaves=20
