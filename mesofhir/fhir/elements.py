@@ -119,8 +119,10 @@ class Coded(Node):
     :param codes: its table
     :param text: the field of the wording; without it a foreign text stays unread
     :param open: may the word be ``system|code``?
-    :param beside: codings that are always written beside the word's own
+    :param beside: codings that are always written, with or without a word beside them
     :param label: what the text says when the clinic gives no wording
+    :param labels: all that the text might say without a wording, for one word (a site on either side)
+    :param mark: an element id to find the item of a list again by
     :param default: the word that stands for a row that states none (of a status)
     :param decisive: what is not in the table refuses the resource (of a status)
     """
@@ -134,24 +136,34 @@ class Coded(Node):
         open: bool = False,
         beside: Iterable[Mapping[str, Any]] = (),
         label: Label | None = None,
+        labels: Callable[[str, str], Iterable[str]] | None = None,
         default: str | None = None,
         decisive: bool = False,
+        mark: str = "",
     ) -> None:
         self.name, self.codes, self.text, self.open = name, codes, text, open
         self.beside = [dict(c) for c in beside]
-        self.make_label = label
+        self.make_label, self.make_labels, self.id = label, labels, mark
         self.default, self.decisive = default, decisive
         self.fields = frozenset([name] + ([text] if text else []))
         self.mark = ("coded", name)
 
     def stated(self, row: Row) -> bool:
-        return self.default is not None or super().stated(row)
+        return self.default is not None or bool(self.beside) or super().stated(row)
 
     def _label(self, row: Row, language: str) -> str:
         if self.make_label is not None:
             return self.make_label(row, language)
         token = row.get(self.name)
         return self.codes.label(token, language) if isinstance(token, str) and "|" not in token else ""
+
+    def _made(self, text: Any, token: Any) -> bool:
+        """Is the text one that we would make ourselves?"""
+        if not isinstance(token, str) or "|" in token:
+            return False
+        if self.make_labels:
+            return any(text in self.make_labels(token, language) for language in ("it", "en"))
+        return any(text == self._label({self.name: token}, language) for language in ("it", "en"))
 
     def _codings(self, token: str) -> list[dict[str, Any]]:
         if self.open and OPEN.fullmatch(token):
@@ -161,7 +173,7 @@ class Coded(Node):
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         row = w.row
-        if not super().stated(row) and not (self.default is not None and old is None):
+        if not super().stated(row) and (old is not None or not self.stated(row)):
             return old
         token = row.get(self.name, self.default if old is None else None)
         words = row.get(self.text) if self.text else None
@@ -170,13 +182,15 @@ class Coded(Node):
         old = known(old) if old else None
         then = read(self, old, w.world, path) if old is not None else None
         if old is not None and self.says(old, w, path):
-            return old
+            return self._relabelled(old, then.row if then else {}, w)
         if old is not None and then is None:
             w.doubts.append((path, "stands there in a form that cannot be read; left alone"))
             return old
         old = old or {}
         was = then.row.get(self.name) if then else None
         new = dict(old)
+        if self.id and "coding" not in old and "text" not in old:
+            new.setdefault("id", self.id)
         if self.name in row or (self.default is not None and not old):
             if token is None:
                 new.pop("coding", None)
@@ -196,7 +210,21 @@ class Coded(Node):
                 new["text"] = label
         return new or None
 
+    def _relabelled(self, old: dict[str, Any], was: Row, w: Writing) -> Any:
+        """A text of ours that another field has outdated (the other knee) is made anew."""
+        label = self._label({**was, **w.row}, w.world.language)
+        outdated = "text" in old and self._made(old["text"], was.get(self.name)) and not self._current(old["text"], w.row, was)
+        return old | {"text": label} if outdated and label else old
+
+    def _current(self, text: Any, row: Row, was: Row) -> bool:
+        return any(text == self._label({**was, **row}, language) for language in ("it", "en"))
+
+    def held(self, x: Any) -> int:
+        return int(bool(self.id) and isinstance(x, dict) and x.get("id") == self.id)
+
     def get(self, x: Any, r: Reading, path: str) -> None:
+        if self.id and isinstance(x, dict) and x.get("id") == self.id:
+            r.seen.append(f"{path}.id")
         if absent(x):
             r.say(self.name, UNKNOWN, path, None, f"{path}.extension")
             self._read_text(x, r, path)
@@ -243,6 +271,8 @@ class Coded(Node):
             return
         if any(words == self._label(r.row, language) for language in ("it", "en")):
             r.seen.append(f"{path}.text")
+        elif self._made(words, r.row.get(self.name)):
+            r.doubts.append((f"{path}.text", "contradicts what is coded"))
         elif self.text:
             r.say(self.text, words, f"{path}.text")
 
@@ -253,6 +283,62 @@ class Coded(Node):
         yield self.name, f"{path}.coding"
         if self.text:
             yield self.text, f"{path}.text"
+
+
+class Defined(Node):
+    """A CodeableConcept that says what the resource is, by the first coding of a word; the rest decorates.
+
+    :param token: the word, of the table ``codes``
+    """
+
+    constant = True
+
+    def __init__(self, codes: Codes, token: str) -> None:
+        self.codes, self.token = codes, token
+        self.codings = [coding(c) for c in codes[token].codings]
+        self.mark = ("defined", token)
+
+    def _at(self, x: Any) -> int | None:
+        theirs = x.get("coding") if isinstance(x, dict) else None
+        wanted = {k: self.codings[0][k] for k in ("system", "code")}
+        at = [i for i, c in enumerate(theirs or ()) if isinstance(c, dict) and wanted.items() <= c.items()]
+        return at[0] if at else None
+
+    def put(self, w: Writing, old: Any, path: str) -> Any:
+        if old is not None and self._at(old) is not None:
+            return old
+        label = self.codes.label(self.token, w.world.language)
+        return {"coding": [dict(c) for c in self.codings]} | ({"text": label} if label else {})
+
+    def get(self, x: Any, r: Reading, path: str) -> None:
+        if self._at(x) is None:
+            raise Mismatch(f"{path}: does not say {self.token}")
+        r.seen += [f"{path}.coding[{i}]" for i, c in enumerate(x["coding"]) if c in self.codings or i == self._at(x)]
+        if x.get("text") in [self.codes.label(self.token, language) for language in ("it", "en")]:
+            r.seen.append(f"{path}.text")
+
+    def fits(self, x: Any, world: Any) -> bool:
+        return self._at(x) is not None
+
+
+class Only(Node):
+    """A status that we do not write: another than these refuses the resource, as it would change its meaning.
+
+    :param system: the code system of the CodeableConcept
+    """
+
+    decisive = True
+
+    def __init__(self, system: str, *codes: str) -> None:
+        self.system, self.codes = system, codes
+
+    def put(self, w: Writing, old: Any, path: str) -> Any:
+        return old
+
+    def get(self, x: Any, r: Reading, path: str) -> None:
+        found = [c.get("code") for c in x.get("coding") or () if c.get("system") == self.system]
+        if not found or any(code not in self.codes for code in found):
+            raise Mismatch(f"{path}: a status that changes what the resource means")
 
 
 class Status(Field):

@@ -271,7 +271,11 @@ class Field(Node):
         r.say(self.name, value, path, self.codec.same, *self.codec.seen(path))
 
     def fits(self, x: Any, world: Any) -> bool:
-        return self.codec.fits(x, world)
+        return (self.codec.complex and absent(x)) or self.codec.fits(x, world)
+
+    def unknown(self, row: Row) -> bool:
+        """Is the element to say that its value is not known?"""
+        return row.get(self.name) is UNKNOWN
 
     def same(self, name: str) -> Callable[[Any, Any], bool]:
         return self.codec.same
@@ -288,6 +292,7 @@ class Echo(Node):
 
     :param alone: what the copy says where no owner speaks; None: nothing
     :param decisive: a copy that disagrees refuses its whole resource (a status)
+    :param needed: FHIR asks for the element: a copy of what is not stated says that it is not known
     """
 
     def __init__(
@@ -297,8 +302,10 @@ class Echo(Node):
         *,
         alone: Callable[[Any], Any] | None = None,
         decisive: bool = False,
+        needed: bool = False,
     ) -> None:
         self.name, self.codec, self.alone, self.decisive = name, codec, alone, decisive
+        self.needed = needed
         self.mark = codec.mark
         self.copies = frozenset([name])
 
@@ -326,7 +333,11 @@ class Echo(Node):
             return False
 
     def stated(self, row: Row) -> bool:
-        return row.get(self.name) is not None
+        return self.needed or row.get(self.name) is not None
+
+    def unknown(self, row: Row) -> bool:
+        """Is the element to say that its value is not known?"""
+        return row.get(self.name) is UNKNOWN or (self.needed and row.get(self.name) is None)
 
     def fits(self, x: Any, world: Any) -> bool:
         return self.codec.fits(x, world)
@@ -370,12 +381,20 @@ class Computed(Node):
 
     :param make: row, world → JSON, or None
     :param ours: may what stands there be replaced? By default only where nothing stands
+    :param alone: is it written even when nothing beside it is stated?
     """
 
     def __init__(
-        self, make: Callable[[Row, Any], Any], ours: Callable[[Any], bool] = lambda old: False
+        self,
+        make: Callable[[Row, Any], Any],
+        ours: Callable[[Any], bool] = lambda old: False,
+        *,
+        alone: bool = False,
     ) -> None:
-        self.make, self.ours = make, ours
+        self.make, self.ours, self.alone = make, ours, alone
+
+    def stated(self, row: Row) -> bool:
+        return self.alone
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         return self.make(w.row, w.world) if old is None or (w.refresh and self.ours(old)) else old
@@ -386,7 +405,10 @@ class Computed(Node):
 
 
 class Along(Node):
-    """A constant that describes one field only, among others of the same object (a unit, a frequency)."""
+    """A constant that describes certain fields only, among others of the same object (a unit, a frequency).
+
+    :param value: the constant, or a function of row and world, which is then not verified on reading
+    """
 
     def __init__(self, names: tuple[str, ...], value: Any) -> None:
         self.names, self.value = names, value
@@ -395,15 +417,17 @@ class Along(Node):
         values = [w.row[name] for name in self.names if name in w.row]
         if not values:
             return old
-        return None if all(v is None for v in values) else self.value
+        if all(v is None for v in values):
+            return None
+        return self.value(w.row, w.world) if callable(self.value) else self.value
 
     def get(self, x: Any, r: Reading, path: str) -> None:
-        if not _equal(x, self.value):
+        if not callable(self.value) and not _equal(x, self.value):
             raise Mismatch(f"{path}: not the expected constant")
         r.seen.append(path)
 
     def fits(self, x: Any, world: Any) -> bool:
-        return _equal(x, self.value)
+        return callable(self.value) or _equal(x, self.value)
 
 
 class Absent(Node):
@@ -422,27 +446,30 @@ class Absent(Node):
 class Object(Node):
     """An object: constants, holes, and whatever else they put there."""
 
+    always = False
+
     def __init__(self, parts: Mapping[str, Any]) -> None:
         self.parts: dict[str, Node] = {k: picture(v) for k, v in parts.items()}
         self.fields = frozenset().union(*(p.fields for p in self.parts.values()))
         self.copies = frozenset().union(*(p.copies for p in self.parts.values()))
         self.constant = all(p.constant for p in self.parts.values())
+        self.decisive = any(p.decisive for p in self.parts.values())
 
     def stated(self, row: Row) -> bool:
-        return self.constant or any(p.stated(row) for p in self.parts.values() if not p.constant)
+        return self.constant or self.always or any(p.stated(row) for p in self.parts.values() if not p.constant)
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         if not self.stated(w.row):
             return old
         old = old if isinstance(old, dict) else {}
         new: dict[str, Any] = dict(old)
-        said = self.constant
+        said = self.constant or self.always
         for k, part in self.parts.items():
-            value = part.put(w, old.get(k), f"{path}.{k}")
+            value = part.put(w, new.get(k), f"{path}.{k}")
             new[k] = value
             said = said or (value is not None and not part.constant and self._speaks(part, w.row))
             if isinstance(part, Field | Echo) and not part.codec.complex and part.stated(w.row):
-                unknown = w.row[part.name] is UNKNOWN
+                unknown = value is None and part.unknown(w.row)
                 new["_" + k] = (not_known if unknown else known)(old.get("_" + k))
                 said = said or unknown
             if value is not None and k not in old:
@@ -502,24 +529,17 @@ class Sole(Object):
 class Always(Object):
     """An object that is written even when the row states nothing in it (what a reference points to)."""
 
-    def stated(self, row: Row) -> bool:
-        return True
-
-    def put(self, w: Writing, old: Any, path: str) -> Any:
-        made = super().put(w, old, path) or {}
-        return made | {k: p.put(w, None, path) for k, p in self.parts.items() if p.constant}
+    always = True
 
 
 class Whole(Object):
     """An object that stands or falls as one, such as a quantity (P7)."""
 
-    MAY_STAND_BESIDE: Final = frozenset({"id", "extension", "unit"})
+    MAY_STAND_BESIDE: Final = frozenset({"id", "extension", "unit", "_value"})
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         if not self.stated(w.row):
             return old
-        if any(w.row.get(name) is UNKNOWN for name in self.fields):
-            return not_known(old)
         if old is None or absent(old):
             return super().put(w, known(old) if old else None, path)
         r = read(self, old, w.world, path)
@@ -534,8 +554,7 @@ class Whole(Object):
 
     def get(self, x: Any, r: Reading, path: str) -> None:
         if absent(x):
-            for name in sorted(self.fields)[:1]:
-                r.say(name, UNKNOWN, path)
+            r.say(min(self.fields), UNKNOWN, path)
             return
         strange = set(x) - set(self.parts) - self.MAY_STAND_BESIDE if isinstance(x, dict) else {"?"}
         if strange:
@@ -550,6 +569,7 @@ class Both(Node):
         self.of = [picture(p) for p in of]
         self.fields = frozenset().union(*(p.fields for p in self.of))
         self.copies = frozenset().union(*(p.copies for p in self.of))
+        self.decisive = any(p.decisive for p in self.of)
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         for part in self.of:
@@ -669,12 +689,13 @@ class Array(Node):
         self.fields = frozenset().union(*(i.fields for i in self.items))
         self.copies = frozenset().union(*(i.copies for i in self.items))
         self.constant = all(i.constant for i in self.items)
+        self.decisive = any(i.decisive for i in self.items if not isinstance(i, Each))
         for i in self.items:
             if not isinstance(i, Each) and not i.constant and not isinstance(i, Sole) and not _tells(i):
                 raise TypeError(f"a list item has no constant that tells it apart: {sorted(i.fields)}")
         for n, a in enumerate(self.items):
             for b in self.items[n + 1 :]:
-                if not _apart(_node(a), _node(b)):
+                if isinstance(a, Each) is isinstance(b, Each) and not _apart(_node(a), _node(b)):
                     raise TypeError(
                         f"two items of a list could claim the same: {sorted(a.fields)}, {sorted(b.fields)}"
                     )

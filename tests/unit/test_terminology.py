@@ -31,6 +31,7 @@ ROOM = Path(terminology.__file__).parent
 HEADING = "code,it,en,system,value,display,relation,source"
 
 EXPECTED_TOKENS = {
+    "no_known": "any-allergy drug-allergy",
     "kinds": (
         "mesotherapy-plan mesotherapy-cycle mesotherapy-session aftercare preparation "
         "contraindication-excluded skin-reaction reaction-duration reaction-severity informed-consent"

@@ -1,0 +1,79 @@
+"""What several pictures share: tables of words, coded fields, statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mesofhir.fhir.elements import DECIMAL, TEXT, UCUM, Coded, Defined, OneSystem
+from mesofhir.fhir.picture import Along, Both, Codec, Echo, Field, Row, Whole
+from mesofhir.mapping.clinic import ext
+from mesofhir.terminology import code_set
+
+WITHDRAWN: Final = "entered-in-error"
+HL7: Final = "http://terminology.hl7.org/CodeSystem/"
+
+
+def defined(token: str) -> Defined:
+    """The code that says what a resource is (``mesotherapy-session``)."""
+    return Defined(code_set("kinds"), token)
+
+
+def coded(name: str, codes: str, *, text: bool = True, open: bool = True, **options: Any) -> Coded:
+    """A coded field with its wording ``<name>_text``, from a code set."""
+    return Coded(name, code_set(codes), f"{name}_text" if text else None, open=open, **options)
+
+
+def word(name: str, codes: str) -> Coded:
+    """A coded field of a closed set, without a wording."""
+    return coded(name, codes, text=False, open=False)
+
+
+def hl7(name: str, system: str, words: Mapping[str, str], **options: Any) -> Coded:
+    """A CodeableConcept of one of HL7's own code systems."""
+    return Coded(name, OneSystem(HL7 + system, words), **options)
+
+
+def same(*codes: str) -> dict[str, str]:
+    """FHIR's codes under their own names."""
+    return {c: c for c in codes}
+
+
+def site(name: str = "site") -> Both:
+    """A body site with its side (clinical model, decision 15): the side is an extension and part of the text."""
+    sites, sides = code_set("sites"), code_set("sides")
+
+    def label(row: Row, language: str) -> str:
+        token, side = row.get(name), row.get("side")
+        if token not in sites:
+            return ""
+        text = sites.label(str(token), language)
+        return f"{text}, {sides.label(str(side), language).lower()}" if side in sides else text
+
+    def labels(token: str, language: str) -> list[str]:
+        return [label({name: token, "side": side}, language) for side in (None, *sides)]
+
+    return Both(
+        {"extension": [ext("laterality", valueCodeableConcept=word("side", "sides"))]},
+        Coded(name, sites, f"{name}_text", open=True, label=label, labels=labels, mark=f"mesofhir-{name}"),
+    )
+
+
+def status_copy(words: Mapping[str, str], alone: Mapping[str, str]) -> Echo:
+    """A status that another resource of the row owns; ``alone``: what it says where that one is missing."""
+    return Echo("status", Codec(lambda v, _: words[v]), alone=alone.__getitem__, decisive=True)
+
+
+def measured(name: str, unit_name: str) -> Whole:
+    """A quantity whose UCUM unit is a field too."""
+    return Whole(
+        {
+            "value": Field(name, DECIMAL),
+            "system": Along((name, unit_name), UCUM),
+            "code": Field(unit_name, TEXT),
+        }
+    )
+
+
+CERTAINTY: Final = "condition-ver-status"
+SEVERITY: Final = same("mild", "moderate", "severe")

@@ -1,0 +1,146 @@
+"""Contraindication findings: the finding is a DetectedIssue, the fact that it rests on its evidence
+(facts 19 to 24; clinical model, decisions 4 and 11)."""
+
+from typing import Any
+
+from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, Coded, OneSystem, Only, Status, period, table
+from mesofhir.fhir.picture import Absent, Always, Codec, Computed, Echo, Field, Row, Start
+from mesofhir.mapping.clinic import Clinic, Essential, Shape, Takes, ext
+from mesofhir.mapping.common import CERTAINTY, HL7, WITHDRAWN, coded, hl7, same, site, word
+from mesofhir.terminology import ACT_CODE, LOCAL, LOINC, SCT, code_set, issue_codes
+
+_SEVERITY = {"absolute": "high", "relative": "moderate", "precaution": "low"}
+_OBSERVED = {"pregnancy": ("82810-3", SCT, "77386006"), "breastfeeding": ("63895-7", LOINC, "LA29252-6")}
+_ELSEWHERE = {*_OBSERVED, "anticoagulant", "drug-allergy"}
+_RESOLVED = ("resolved", "remission", "inactive")
+
+
+def _withdrawn(row: Row) -> bool:
+    return row.get("status") == WITHDRAWN
+
+
+def shapes(c: Clinic) -> list[Shape]:
+    """The issue, and its evidence by kind: Condition, Observation or MedicationStatement."""
+    return [_issue(c), *_conditions(c), *_observations(c), _medicine(c)]
+
+
+def _issue(c: Clinic) -> Shape:
+    kinds = Codec(fits=lambda x, _: x in code_set("contraindications"))
+    parts = {
+        "extension": [
+            ext("contraindication-strength", valueCodeableConcept=word("strength", "strengths")),
+            ext("contraindication-scope", valueCodeableConcept=word("scope", "scopes")),
+            ext("contraindicated-substance", valueCodeableConcept=coded("substance", "substances")),
+            ext("contraindicated-site", valueCodeableConcept=site()),
+            ext("condition-controlled", valueBoolean=Field("controlled", BOOLEAN)),
+            ext("held-period", valuePeriod=period("since", "until")),
+        ],
+        "status": Status("status", same(WITHDRAWN), default="final"),
+        "code": {
+            "coding": [
+                {"system": ACT_CODE, "code": Computed(lambda row, _: issue_codes()[row["kind"]], alone=True)},
+                {"system": LOCAL, "code": Essential("kind", kinds)},
+            ]
+        },
+        "severity": Echo("strength", table(_SEVERITY)),
+        "patient": c.ref("patient", "patients", "Patient"),
+        "identifiedDateTime": Field("found", TIME),
+        "author": c.ref("author", "practitioners", "Practitioner"),
+        "implicated": [
+            c.ref("cycle", "cycles", "CarePlan"),
+            c.ref("session", "sessions", "Procedure", "ServiceRequest"),
+        ],
+        "evidence": [
+            {
+                "id": "mesofhir-evidence",
+                "detail": [
+                    c.ref("allergy", "allergies", "AllergyIntolerance"),
+                    c.own("findings", "Condition"),
+                    c.own("findings", "Observation"),
+                    c.own("findings", "MedicationStatement"),
+                ],
+            }
+        ],
+        "detail": Field("detail", TEXT),
+        "mitigation": [
+            {
+                "id": "mesofhir-mitigation",
+                "action": {"text": Field("mitigation", TEXT)},
+                "date": Field("mitigated", TIME),
+            }
+        ],
+    }
+    return c.shape("findings", "DetectedIssue", parts, profiled="mesotherapy-contraindication", subject="patient")
+
+
+def _conditions(c: Clinic) -> list[Shape]:
+    """A lesion or disease. One that has ended is resolved (R4 Condition, con-4)."""
+
+    def clinical(row: Row, _: Any) -> Any:
+        code = "resolved" if row.get("until") is not None else "active"
+        return {"coding": [{"system": HL7 + "condition-clinical", "code": code}]}
+
+    def outdated(old: Any) -> bool:
+        codes = {x.get("code") for x in old.get("coding") or ()}
+        return not codes & set(_RESOLVED)
+
+    def shape(state: dict[str, Any], takes: Takes) -> Shape:
+        parts = state | {
+            "code": Coded("kind", code_set("contraindications"), "finding_text"),
+            "bodySite": [site()],
+            "onsetDateTime": Field("since", TIME),
+            "abatementDateTime": Field("until", TIME),
+        }
+        return c.shape("findings", "Condition", parts, takes=takes)
+
+    def lesion(row: Row) -> bool:
+        return row["kind"] not in _ELSEWHERE
+
+    stands = {
+        "clinicalStatus": Computed(clinical, outdated),
+        "verificationStatus": Only(HL7 + CERTAINTY, "confirmed"),
+    }
+    withdrawn = {
+        "clinicalStatus": Absent(),
+        "verificationStatus": hl7("status", CERTAINTY, same(WITHDRAWN), decisive=True),
+    }
+    return [
+        shape(stands, lambda row: lesion(row) and not _withdrawn(row)),
+        shape(withdrawn, lambda row: lesion(row) and _withdrawn(row)),
+    ]
+
+
+def _observations(c: Clinic) -> list[Shape]:
+    """Pregnancy and breastfeeding (after IPS and ISiK)."""
+    return [
+        c.shape(
+            "findings",
+            "Observation",
+            {
+                "status": Status("status", same(WITHDRAWN), default="final"),
+                "code": Coded("kind", OneSystem(LOINC, {kind: loinc}), decisive=True),
+                "effectivePeriod": period("since", "until"),
+                "valueCodeableConcept": Always(
+                    {"coding": [{"system": system, "code": code}], "text": Field("finding_text", TEXT)}
+                ),
+            },
+            profiled=f"{kind}-status",
+            takes=lambda row, kind=kind: row["kind"] == kind,  # type: ignore[misc]
+        )
+        for kind, (loinc, system, code) in _OBSERVED.items()
+    ]
+
+
+def _medicine(c: Clinic) -> Shape:
+    """An anticoagulant that is being taken; one that is no longer taken is completed."""
+    return c.shape(
+        "findings",
+        "MedicationStatement",
+        {
+            "status": Status("status", same(WITHDRAWN), default="active"),
+            "category": Start({"coding": [{"system": LOCAL, "code": "anticoagulant"}]}),
+            "medicationCodeableConcept": coded("medicine", "substances"),
+            "effectivePeriod": period("since", "until"),
+        },
+        takes=lambda row: row["kind"] == "anticoagulant",
+    )

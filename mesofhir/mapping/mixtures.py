@@ -1,0 +1,75 @@
+"""What was given in a session: one MedicationAdministration a mixture, its Medication contained
+(facts 8, 12, 27; clinical model, decision 5)."""
+
+from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, UCUM, Coded, Status, note, period, quantity
+from mesofhir.fhir.picture import Along, Always, Computed, Each, Echo, Field, Row, Whole
+from mesofhir.mapping.clinic import Clinic, Shape, World, ext
+from mesofhir.mapping.common import WITHDRAWN, coded, measured
+from mesofhir.terminology import code_set
+
+_ONE = {"value": 1, "system": UCUM, "code": "1"}  # amounts are those of one mixture
+_ID = "mixture"
+
+
+def _skin(row: Row, world: World) -> object:
+    """The skin over the treated region, where a code for it exists; else the region."""
+    site = row.get("^site")
+    codes = next((code_set(s) for s in ("skin_sites", "sites") if site in code_set(s)), None)
+    if codes is None or not isinstance(site, str):
+        return None
+    return {
+        "coding": [{"system": x.system, "code": x.code, "display": x.display} for x in codes[site].codings],
+        "text": codes.label(site, world.language),
+    }
+
+
+def shapes(c: Clinic) -> list[Shape]:
+    """R4 MedicationAdministration. When it was given is when the session took place."""
+    medication = Always(
+        {
+            "resourceType": "Medication",
+            "id": _ID,
+            "code": {"text": Field("name", TEXT)},
+            "amount": Whole({"numerator": quantity("prepared", "mL"), "denominator": Along(("prepared",), _ONE)}),
+            "ingredient": [
+                Each(
+                    "drugs",
+                    {
+                        "extension": [
+                            ext("ingredient-volume", valueQuantity=quantity("volume", "mL")),
+                            ext("ingredient-lot", valueString=Field("lot", TEXT)),
+                        ],
+                        "itemCodeableConcept": coded("substance", "substances"),
+                        "isActive": Field("active", BOOLEAN),
+                        "strength": Whole(
+                            {
+                                "numerator": measured("amount", "amount_unit"),
+                                "denominator": Along(("amount", "amount_unit"), _ONE),
+                            }
+                        ),
+                    },
+                    by="substance",
+                )
+            ],
+            "batch": {"lotNumber": Field("lot", TEXT), "expirationDate": Field("expires", TIME)},
+        }
+    )
+    given = {
+        "contained": [medication],
+        "status": Status("status", {"stopped": "stopped", WITHDRAWN: WITHDRAWN}, default="completed"),
+        "medicationReference": {"reference": f"#{_ID}"},
+        "partOf": [c.parent("sessions", "Procedure")],
+        "effectivePeriod": Always(
+            period(Echo("^start", TIME, needed=True), Echo("^end", TIME)),
+        ),
+        "performer": [{"actor": c.copy("^performer", "practitioners", "Practitioner")}],
+        "dosage": {
+            "site": Computed(_skin),
+            "route": Coded("route", code_set("routes"), decisive=True),
+            "dose": quantity("volume", "mL"),
+        },
+        "note": note("note"),
+    }
+    return [c.shape("mixtures", "MedicationAdministration", given, profiled="mesotherapy-administration")]
+
+

@@ -1,0 +1,180 @@
+"""A history → resources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from mesofhir.fhir.picture import UNKNOWN, Reading, Writing
+from mesofhir.mapping.clinic import Clinic, Link, Shape, World
+from mesofhir.mapping.effects import unexpected
+from mesofhir.mapping.narrative import title
+from mesofhir.mapping.shapes import Shapes, shapes_of
+from mesofhir.records import TABLES, Fault, TreatmentHistory, flatten
+
+Rows = dict[str, dict[str, dict[str, Any]]]
+
+
+@dataclass
+class Made:
+    """One resource of a history.
+
+    :param link: what it is called
+    :param row: what it says
+    """
+
+    link: Link
+    shape: Shape
+    row: dict[str, Any]
+    world: World
+    clinic: Clinic
+
+    @cached_property
+    def resource(self) -> dict[str, Any]:
+        """The resource as if the server held nothing."""
+        return self.over(None)[0]
+
+    def over(self, old: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        """The row put over what the server holds, and the places that were left alone, with the reason.
+
+        Computed places (narrative, displays) are made anew only if something else changes.
+        """
+        w = Writing(self.row, self.world)
+        new = self.shape.picture.put(w, old, "$")
+        if old is not None and new != old:
+            w = Writing(self.row, self.world, refresh=True)
+            new = self.shape.picture.put(w, old, "$")
+        return new, w.doubts
+
+    @property
+    def handle(self) -> str:
+        return self.clinic.handle(self.link)
+
+
+@dataclass
+class Graph:
+    """All resources of one history, and what is wrong with its rows."""
+
+    made: list[Made] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def graph(history: TreatmentHistory, clinic: Clinic) -> Graph:
+    """The resources of a history, each before those that refer to it as far as their tables say.
+
+    A fault is a field that has no place in FHIR for a record of its kind, or that would not be read back as
+    it was written.
+    """
+    return _Graph(history, clinic).graph()
+
+
+class _Graph:
+    def __init__(self, history: TreatmentHistory, clinic: Clinic) -> None:
+        self.clinic, self.history = clinic, history
+        self.shapes: Shapes = shapes_of(clinic)
+        self.rows: Rows = {}
+        for table, row in flatten(history):
+            self.rows.setdefault(table, {})[row["key"]] = _stated(row)
+        self.language = history.language if isinstance(history.language, str) else "it"
+        self.titles: dict[tuple[str, str], str] = {}
+
+    def _title(self, table: str, key: str) -> str:
+        if (table, key) not in self.titles:
+            row = self.rows.get(table, {}).get(key)
+            self.titles[table, key] = title(table, row, self.language) if row else ""
+        return self.titles[table, key]
+
+    def graph(self) -> Graph:
+        out = Graph()
+        made: dict[Link, Shape] = {}
+        for table, row in self._all():
+            row |= self._inherited(table, row)
+            for shape in self.shapes.of_table[table]:
+                if shape.takes(row):
+                    made[Link(shape.kind, table, row["key"])] = shape
+        world = World(self.clinic.namespace, self.language, made.keys(), self._title)
+        for table, row in self._all():
+            row |= self._links(table, row, made)
+        for link, shape in made.items():
+            out.made.append(Made(link, shape, self.rows[link.table][link.key], world, self.clinic))
+        out.faults += self._without_place(out.made)
+        if not out.faults:
+            out.faults += [f for m in out.made for f in _unreadable(m)]
+        return out
+
+    def _all(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for table, rows in self.rows.items():
+            for row in rows.values():
+                yield table, row
+
+    def _inherited(self, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What a row repeats: of the whole history (``/language``), of the record it stands in (``^start``)."""
+        root = next(iter(self.rows["patients"].values()))
+        out = {f"/{n}": root[n] for n in ("language", "synthetic") if n in root}
+        parent = self.rows.get(TABLES[table].parent, {}).get(row.get("of", ""))
+        if parent:
+            out |= {f"^{n}": v for n, v in parent.items() if n[0] not in "@^/"}
+        return out
+
+    def _links(self, table: str, row: Mapping[str, Any], made: Mapping[Link, Shape]) -> dict[str, Any]:
+        """The computed fields: the record's other resources, and those of the records in it."""
+        out: dict[str, Any] = {}
+        wanted = {n for s in self.shapes.of_table[table] for n in s.picture.fields if n.startswith("@")}
+        for name in sorted(wanted):
+            other, _, kind = name[1:].rpartition(".")
+            if not other:
+                link = Link(kind, table, row["key"])
+                found = [link] if link in made else []
+            else:
+                inside = TABLES[other].parent == table
+                keys = [r["key"] for r in self.rows.get(other, {}).values() if not inside or r.get("of") == row["key"]]
+                found = [ln for key in sorted(keys) if (ln := Link(kind, other, key)) in made]
+            if found:
+                out[name] = found if other else found[0]
+        if table == "sessions":
+            effects = [e for e in self.rows.get("effects", {}).values() if e.get("of") == row["key"]]
+            out["@unexpected"] = sorted({e["effect"] for e in effects if unexpected(e) and "status" not in e})
+        return out
+
+    def _without_place(self, made: list[Made]) -> Iterator[Fault]:
+        places: dict[tuple[str, str], set[str]] = {}
+        for m in made:
+            places.setdefault((m.link.table, m.link.key), {"key", "patient", "of"}).update(m.shape.places)
+        for table, row in self._all():
+            held = places.get((table, row["key"]), set())
+            for name, value in row.items():
+                if name[0] not in "@^/" and value is not None and value != [] and name not in held:
+                    yield Fault(table, row["key"], name, f"$..{table}[?(@.key)].{name}", f"`{name}` has no place in {_what(table, row)}",
+                                hint="leave it out, or correct the record's kind or status")  # fmt: skip
+
+
+def _what(table: str, row: Mapping[str, Any]) -> str:
+    kind = next((f"{n} `{row[n]}`" for n in ("status", "kind", "role", "phase") if isinstance(row.get(n), str)), "")
+    return f"a record of `{table}`" + (f" whose {kind.replace(' ', ' is ', 1)}" if kind else "")
+
+
+def _stated(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for the pictures: what is called unknown, as a value; a value within a list has no cleared parts."""
+    unknown = row.pop("unknown", None) or ()
+    for name, value in row.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            row[name] = [{k: v for k, v in item.items() if v is not None} for item in value]
+    return row | dict.fromkeys(unknown, UNKNOWN)
+
+
+def _unreadable(m: Made) -> Iterator[Fault]:
+    """Nothing is sent that would not be read back as it was stated."""
+    r = Reading(World(m.world.namespace))
+    m.shape.picture.get(m.resource, r, "$")
+    table, key = m.link.table, m.link.key
+    for path, why in r.doubts:
+        yield Fault(table, key, "", path, f"cannot be carried by {m.link.kind}: {why}")
+    for name in m.shape.picture.fields:
+        ours, theirs = m.row.get(name), r.row.get(name)
+        if ours is None or ours == [] or name.startswith("@"):
+            continue
+        if theirs is not ours and theirs != ours:
+            hint = "its own wording says no more than the code: leave it out" if name.endswith("_text") else ""
+            yield Fault(table, key, name, f"$..{table}[?(@.key)].{name}", f"{m.link.kind} cannot carry this value of `{name}`", hint=hint)
