@@ -26,7 +26,7 @@ Rows are plain dicts that hold the stated fields only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -61,7 +61,7 @@ class Reading:
     """What one ``get`` found: the row, the paths accounted for, the doubts, and the copies to compare.
 
     An *echo* is a place that repeats a field owned by another resource or by the parent's row: it is
-    verified once all rows are known (:class:`Echo`).
+    verified once all rows are known (:class:`Echo`); so is a computed place.
     """
 
     world: Any = None
@@ -69,6 +69,7 @@ class Reading:
     seen: list[str] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
     echoes: list[tuple[str, Echo, Any]] = field(default_factory=list)
+    computed: list[tuple[str, Computed, Any]] = field(default_factory=list)
 
     def say(
         self, name: str, value: Any, path: str, same: Callable[[Any, Any], bool] | None = None, *seen: str
@@ -91,6 +92,7 @@ class Reading:
         self.seen += part.seen
         self.doubts += part.doubts
         self.echoes += part.echoes
+        self.computed += part.computed
 
 
 @dataclass(slots=True)
@@ -163,7 +165,7 @@ class Node:
 
     def stated(self, row: Row) -> bool:
         """Does the row state anything that has its place here?"""
-        return any(name in row for name in self.fields)
+        return self.constant or any(name in row for name in self.fields)
 
     def says(self, x: Any, w: Writing, path: str) -> bool:
         """Does ``x`` already say all that the row states here (P4)?"""
@@ -393,6 +395,10 @@ class Computed(Node):
     ) -> None:
         self.make, self.ours, self.alone = make, ours, alone
 
+    def accounts(self, x: Any, row: Row, worlds: Iterable[Any]) -> bool:
+        """Is ``x`` what we would have computed, or a text of ours?"""
+        return any(self.make(row, world) == x for world in worlds)
+
     def stated(self, row: Row) -> bool:
         return self.alone
 
@@ -400,8 +406,7 @@ class Computed(Node):
         return self.make(w.row, w.world) if old is None or (w.refresh and self.ours(old)) else old
 
     def get(self, x: Any, r: Reading, path: str) -> None:
-        if self.ours(x) or not isinstance(x, dict):
-            r.seen.append(path)
+        r.computed.append((path, self, x))
 
 
 class Along(Node):

@@ -16,6 +16,7 @@ from mesofhir.errors import InvalidInput
 from mesofhir.fhir.picture import UNKNOWN, Echo, Mismatch, Reading, unaccounted
 from mesofhir.mapping.clinic import Clinic, Link, Shape, World
 from mesofhir.mapping.shapes import shapes_of
+from mesofhir.mapping.writing import complications
 from mesofhir.records import TABLES, TreatmentHistory, nest
 
 PEOPLE: Final = {"Patient": "patients", "Practitioner": "practitioners"}
@@ -121,6 +122,7 @@ class _Understanding:
         rows = self._rows(reads, report=True)
         self._copies(reads, rows)
         self._parents(rows)
+        self._computed(reads, rows)
         self._nested(reads, rows)
         for r in reads:
             self._report(r)
@@ -238,6 +240,19 @@ class _Understanding:
                             child = rows.get(link.table, {}).get(link.key) if isinstance(link, Link) else None
                             if child is not None and TABLES[link.table].parent and "of" not in child:
                                 child["of"] = row["key"]
+
+    def _computed(self, reads: list[_Read], rows: dict[str, dict[str, dict[str, Any]]]) -> None:
+        """A computed place is accounted for if it says what we would say."""
+        worlds = [World(self.clinic.namespace, language) for language in ("it", "en")]
+        for r in reads:
+            row = dict(rows[r.link.table][r.link.key])
+            parent = rows.get(TABLES[r.link.table].parent, {}).get(row.get("of", ""), {})
+            row |= {f"^{n}": v for n, v in parent.items()}
+            if r.link.table == "sessions":
+                row["@unexpected"] = complications(rows, r.link.key)
+            for path, node, x in r.reading.computed:
+                if (isinstance(x, dict) and x.get("id") == "mesofhir") or node.accounts(x, row, worlds):
+                    r.reading.seen.append(path)
 
     def _nested(self, reads: list[_Read], rows: Mapping[str, dict[str, dict[str, Any]]]) -> None:
         """Rows → histories, patient by patient: an unreadable one does not stop the others."""

@@ -134,8 +134,7 @@ class _Graph:
             if found:
                 out[name] = found if other else found[0]
         if table == "sessions":
-            effects = [e for e in self.rows.get("effects", {}).values() if e.get("of") == row["key"]]
-            out["@unexpected"] = sorted({e["effect"] for e in effects if unexpected(e) and "status" not in e})
+            out["@unexpected"] = complications(self.rows, row["key"])
         return out
 
     def _without_place(self, made: list[Made]) -> Iterator[Fault]:
@@ -148,6 +147,12 @@ class _Graph:
                 if name[0] not in "@^/" and value is not None and value != [] and name not in held:
                     yield Fault(table, row["key"], name, f"$..{table}[?(@.key)].{name}", f"`{name}` has no place in {_what(table, row)}",
                                 hint="leave it out, or correct the record's kind or status")  # fmt: skip
+
+
+def complications(rows: Mapping[str, Mapping[str, Mapping[str, Any]]], session: str) -> list[str]:
+    """The unexpected effects of a session that stand."""
+    effects = [e for e in rows.get("effects", {}).values() if e.get("of") == session]
+    return sorted({e["effect"] for e in effects if unexpected(e) and "status" not in e})
 
 
 def _what(table: str, row: Mapping[str, Any]) -> str:
