@@ -18,6 +18,7 @@ import urllib3.exceptions as u3
 from mesofhir.errors import InvalidInput
 from mesofhir.server import wire
 from mesofhir.server.address import Origin, link
+from mesofhir.server.outcomes import safe_text
 
 _MEDIA_TYPE = re.compile(r"(text|application|image|multipart)/[a-z.+-]{1,40}")
 
@@ -96,12 +97,12 @@ def _reason(error: Exception) -> tuple[str, bool]:
         return "TLS could not be agreed on (is it an https server?)", True
     if any_of(u3.NameResolutionError):
         return "no machine of that name is known", False
-    if any_of(u3.ConnectTimeoutError, requests.ConnectTimeout):
-        return "it did not accept a connection in time", False
     if any_of(ConnectionRefusedError):
         return "it refused the connection", False
     if any_of(u3.NewConnectionError):
         return "no connection could be made", False
+    if any_of(u3.ConnectTimeoutError, requests.ConnectTimeout):
+        return "it did not accept a connection in time", False
     if any_of(u3.ReadTimeoutError, TimeoutError, requests.Timeout):
         return "it stopped answering", False
     return "the connection was cut", False
@@ -109,14 +110,22 @@ def _reason(error: Exception) -> tuple[str, bool]:
 
 def redirect(origin: Origin, url: str, location: str | None) -> str | Fault:
     """Where a redirect leads, if that is on the same origin."""
-    target = urljoin(url, location) if location else ""
+    target = _joined(url, location)
     found = link(target)
     return target if found is not None and found.origin == origin else Fault("elsewhere", final=True)
 
 
+def _joined(url: str, location: str | None) -> str:
+    """Where a Location leads, as RFC 3986 says; nowhere if it is missing or no reference at all."""
+    try:
+        return urljoin(url, location) if location else ""
+    except ValueError:
+        return ""
+
+
 def elsewhere(status: int, url: str, location: str | None, *, sent: bool) -> Fault:
     """A redirect that is not followed: of a write, or to somebody else. Only its origin is named."""
-    found = link(urljoin(url, location)) if location else None
+    found = link(_joined(url, location))
     where = str(found.origin) if found else "an address that is none"
     return Fault(
         f"it redirects ({status}) to {where}, and neither credentials nor data are carried there; "
@@ -141,5 +150,6 @@ def not_fhir(content: str, url: str) -> Fault:
 
 def broken(error: Exception) -> Fault:
     """A success whose JSON cannot be read."""
-    detail = f": {error.problems[0].what}" if isinstance(error, InvalidInput) and error.problems else ""
+    what = error.problems[0].what if isinstance(error, InvalidInput) and error.problems else ""
+    detail = f": {safe_text(what)}" if what else ""  # it may name a key, which is theirs
     return Fault(f"its answer is broken JSON{detail}", final=True, kind="broken JSON")

@@ -34,8 +34,7 @@ from mesofhir.server.retry import READ_AGAIN, WRITE_AGAIN, Clock, Patience, Retr
 log = logging.getLogger("mesofhir.server")
 
 FHIR_JSON = "application/fhir+json"
-#: with the charset, although it has none by its definition: HAPI on Tomcat reads it as Latin-1 otherwise, and finds
-#: nobody who is called Niccolò
+#: with the charset, although the type has none: HAPI on Tomcat reads Latin-1 otherwise, and finds no Niccolò
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5

@@ -30,6 +30,11 @@ _REFERENCES = words("""
     based-on context encounter focus general-practitioner medication organization part-of patient performer
     recorder related source subject
     """)
+#: parameters that are about somebody, wherever they turn up
+_PERSONAL = words("""
+    address address-city address-country address-postalcode address-state birthdate death-date email family
+    gender given identifier name phone phonetic telecom _content _text
+""")
 _REFERENCE = re.compile(r"(?:[A-Z][A-Za-z]+/)?[A-Za-z0-9.-]{1,64}")
 _SYSTEM_ONLY = re.compile(r"[^\\|]+\|")
 _SAME = {"subject": "patient"}  # servers write one for the other
@@ -66,7 +71,7 @@ def is_personal(name: str, value: str) -> bool:
 def carries(url: str, secrets: Params) -> bool:
     """Whether a URL that a server made holds one of the values that may stand in none."""
     pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
-    names = {_base(name) for name, _ in secrets}
+    names = _PERSONAL | {_base(name) for name, _ in secrets}
     if any(_base(name) in names and value and is_personal(name, value) for name, value in pairs):
         return True
     plain = [value for _, value in pairs] + [urlsplit(url).path]

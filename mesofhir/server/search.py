@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from mesofhir.errors import Refused
-from mesofhir.server.address import told_parameter
+from mesofhir.server.address import link, told_parameter
 from mesofhir.server.answers import Answer, version_from_etag, version_of
 from mesofhir.server.http import Door
 from mesofhir.server.outcomes import issues, lines
@@ -208,11 +208,11 @@ def _next(door: Door, bundle: Bundle, current: str, what: str, secrets: Params) 
         return None
     url = door.address.follow(current, target)
     if url is None:
-        found = urlsplit(urljoin(current, target))
-        where = f"{found.scheme}://{found.hostname}" if found.hostname else f"{found.scheme}:"
+        found = link(target)
+        where = f"at {found.origin}" if found and found.origin != door.address.origin else "elsewhere"
         raise Refused(
-            f"{what}: the next page is to be at {where}, outside {door.address.url}; it is not asked for "
-            "(behind a proxy the server must be told its own base URL)"
+            f"{what}: the next page is said to be {where}, not below {door.address.url}; it is not asked for "
+            "(behind a proxy, a server must be told its own base URL)"
         )
     if not carries(url, secrets):
         return Step(url)
