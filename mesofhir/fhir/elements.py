@@ -183,7 +183,7 @@ class Coded(Node):
         then = read(self, old, w.world, path) if old is not None else None
         if old is not None and self.says(old, w, path):
             return self._relabelled(old, then.row if then else {}, w)
-        if old is not None and then is None:
+        if old is not None and then is None and not w.force:
             w.doubts.append((path, "stands there in a form that cannot be read; left alone"))
             return old
         old = old or {}

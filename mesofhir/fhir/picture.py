@@ -103,6 +103,7 @@ class Writing:
     world: Any = None
     doubts: list[Doubt] = field(default_factory=list)
     refresh: bool = False  # make computed values anew where they are ours
+    force: bool = False  # what stands there is known to be ours in another form (the record was withdrawn)
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -61,7 +61,9 @@ def site(name: str = "site") -> Both:
 
 def status_copy(words: Mapping[str, str], alone: Mapping[str, str]) -> Echo:
     """A status that another resource of the row owns; ``alone``: what it says where that one is missing."""
-    return Echo("status", Codec(lambda v, _: words[v]), alone=alone.__getitem__, decisive=True)
+    known = frozenset(words.values())
+    codec = Codec(lambda v, _: words[v], fits=lambda x, _: x in known)
+    return Echo("status", codec, alone=alone.__getitem__, decisive=True)
 
 
 def measured(name: str, unit_name: str) -> Whole:

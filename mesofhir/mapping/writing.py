@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from mesofhir.fhir.picture import UNKNOWN, Reading, Writing
+from mesofhir.fhir.picture import UNKNOWN, Mismatch, Reading, Writing
 from mesofhir.mapping.clinic import Clinic, Link, Shape, World
 from mesofhir.mapping.effects import unexpected
 from mesofhir.mapping.narrative import title
@@ -41,12 +41,25 @@ class Made:
 
         Computed places (narrative, displays) are made anew only if something else changes.
         """
-        w = Writing(self.row, self.world)
+        force = old is not None and not self.reads(old)
+        w = Writing(self.row, self.world, force=force)
         new = self.shape.picture.put(w, old, "$")
         if old is not None and new != old:
-            w = Writing(self.row, self.world, refresh=True)
+            w = Writing(self.row, self.world, refresh=True, force=force)
             new = self.shape.picture.put(w, old, "$")
         return new, w.doubts
+
+    def reads(self, theirs: Mapping[str, Any]) -> bool:
+        """Does the server's resource have the form that this record asks for now?"""
+        return readable(self.shape, theirs, self.world)
+
+    def strange(self, theirs: Mapping[str, Any]) -> bool:
+        """Has the server's resource no form of ours at all (a status that we do not know, say)?
+
+        Such a resource is neither read nor written.
+        """
+        siblings = shapes_of(self.clinic)[self.link.kind, self.link.table]
+        return not any(readable(s, theirs, self.world) for s in siblings)
 
     @property
     def handle(self) -> str:
@@ -147,6 +160,15 @@ class _Graph:
                 if name[0] not in "@^/" and value is not None and value != [] and name not in held:
                     yield Fault(table, row["key"], name, f"$..{table}[?(@.key)].{name}", f"`{name}` has no place in {_what(table, row)}",
                                 hint="leave it out, or correct the record's kind or status")  # fmt: skip
+
+
+def readable(shape: Shape, resource: Mapping[str, Any], world: World) -> bool:
+    """Is a resource as this shape pictures it, as far as that decides what it means?"""
+    try:
+        shape.picture.get(resource, Reading(world), "$")
+    except Mismatch:
+        return False
+    return True
 
 
 def complications(rows: Mapping[str, Mapping[str, Mapping[str, Any]]], session: str) -> list[str]:

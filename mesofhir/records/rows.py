@@ -8,10 +8,9 @@ patient. Practitioners belong to no patient: a history takes those that it names
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -88,63 +87,67 @@ class Table:
 TABLES: Final[dict[str, Table]] = {}
 
 
-def _column(f: inspect.Field) -> Column:
-    t: Any = f.type
+_KINDS: Final[dict[type, Kind]] = {
+    inspect.StrType: "text",
+    inspect.DecimalType: "number",
+    inspect.IntType: "integer",
+    inspect.BoolType: "boolean",
+    inspect.LiteralType: "choice",
+}
+
+
+def _bare(t: inspect.Type) -> tuple[Any, dict[str, Any], str]:
+    """A type without what ``Annotated`` says of it; what ``model.doc`` says; the description."""
     extra: dict[str, Any] = {}
     description = ""
     while isinstance(t, inspect.Metadata):
-        extra, schema = {**extra, **(t.extra or {})}, t.extra_json_schema or {}
-        description = description or schema.get("description", "")
+        extra = {**(t.extra or {}), **extra}
+        description = description or (t.extra_json_schema or {}).get("description", "")
         t = t.type
-    options = list(t.types) if isinstance(t, inspect.UnionType) else [t]
-    nullable = any(isinstance(o, inspect.NoneType) for o in options)
-    [main] = [o for o in options if not isinstance(o, inspect.NoneType)]
-    while isinstance(main, inspect.Metadata):
-        extra, schema = {**(main.extra or {}), **extra}, main.extra_json_schema or {}
-        description = description or schema.get("description", "")
-        main = main.type
-    kind: Kind
-    values: Table | None = None
-    choices: tuple[str, ...] = ()
-    if isinstance(main, inspect.LiteralType):
-        kind, choices = "choice", tuple(map(str, main.values))
-    elif isinstance(main, inspect.ListType):
-        item = main.item_type
-        while isinstance(item, inspect.Metadata):
-            item = item.type
-        kind = "values" if isinstance(item, inspect.StructType) else "words"
-        if isinstance(item, inspect.StructType):
-            values = Table(f.name, item.cls, "", {c.name: _column(c) for c in item.fields}, ())
+    return t, extra, description
+
+
+def _column(f: inspect.Field) -> Column:
+    t, extra, description = _bare(f.type)
+    options = t.types if isinstance(t, inspect.UnionType) else (t,)
+    [stated] = [o for o in options if not isinstance(o, inspect.NoneType)]
+    main, also, about = _bare(stated)
+    kind: Kind = "words"
+    values = None
+    if isinstance(main, inspect.ListType):
+        main, *_ = _bare(main.item_type)
+        if isinstance(main, inspect.StructType):
+            kind = "values"
+            values = Table(f.name, main.cls, "", {c.name: _column(c) for c in main.fields}, ())
     else:
-        kinds: dict[type, Kind] = {
-            inspect.StrType: "text",
-            inspect.DecimalType: "number",
-            inspect.IntType: "integer",
-            inspect.BoolType: "boolean",
-        }
-        kind = kinds[type(main)]
-    pattern = main.pattern or "" if isinstance(main, inspect.StrType) else ""
+        kind = _KINDS[type(main)]
     return Column(
-        f.name, kind, description, f.required, nullable, values, choices, pattern or "", **extra
+        f.name,
+        kind,
+        description or about,
+        f.required,
+        nullable=len(options) > 1,
+        values=values,
+        choices=tuple(map(str, getattr(main, "values", ()))),
+        pattern=getattr(main, "pattern", "") or "",
+        **{**also, **extra},
     )
 
 
 def _walk(struct: type[msgspec.Struct], name: str, parent: str) -> None:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)  # noqa: S101
-    columns, children = {}, []
+    columns, children = {}, {}
     for f in info.fields:
-        t = f.type
-        while isinstance(t, inspect.Metadata):
-            t = t.type
-        item = t.item_type if isinstance(t, inspect.ListType) else None
+        t, *_ = _bare(f.type)
+        item = getattr(t, "item_type", None)
         if isinstance(item, inspect.StructType) and issubclass(item.cls, model.Record):
-            children.append((f.name, item.cls))
+            children[f.name] = item.cls
         else:
             columns[f.name] = _column(f)
     order = ["key", *(n for n in columns if n not in ("key", "unknown")), "unknown"]
-    TABLES[name] = Table(name, struct, parent, {n: columns[n] for n in order}, tuple(n for n, _ in children))
-    for child, cls in children:
+    TABLES[name] = Table(name, struct, parent, {n: columns[n] for n in order}, tuple(children))
+    for child, cls in children.items():
         _walk(cls, child, "" if child == SHARED else name)
 
 
@@ -177,25 +180,31 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def plain(history: model.TreatmentHistory) -> dict[str, Any]:
-    """The history as plain JSON values, keyed lists in the order of their keys, empty ones left out."""
-    return _tree(history, PATIENTS)
+def plain(history: model.TreatmentHistory, *, by_key: bool = True) -> dict[str, Any]:
+    """The history as plain JSON values, empty keyed lists left out.
+
+    :param by_key: keyed lists in the order of their keys; else as they stand
+    """
+    return _tree(history, PATIENTS, by_key)
 
 
-def _tree(record: msgspec.Struct, name: str) -> dict[str, Any]:
+def _tree(record: msgspec.Struct, name: str, by_key: bool) -> dict[str, Any]:
     table = TABLES[name]
     out = {n: _plain(v) for n in table.columns if (v := getattr(record, n)) is not UNSET}
+    if "unknown" in out:
+        out["unknown"] = sorted(out["unknown"])  # a set, like keyed lists
     for child in table.children:
-        items = sorted(getattr(record, child), key=lambda r: r.key)
+        items = getattr(record, child)
         if items:
-            out[child] = [_tree(i, child) for i in items]
+            items = sorted(items, key=lambda r: r.key) if by_key else items
+            out[child] = [_tree(i, child, by_key) for i in items]
     return out
 
 
 def sorted_by_key(history: model.TreatmentHistory) -> model.TreatmentHistory:
     """The same history, its keyed lists in the order of their keys: two of them are equal if they say the
     same (architecture, rule 1: keyed lists are sets)."""
-    return _build(plain(history))
+    return msgspec.convert(plain(history), model.TreatmentHistory)
 
 
 Rows = Mapping[str, Mapping[str, dict[str, Any]]]  # table → key → row
@@ -205,153 +214,170 @@ Orphan = tuple[str, dict[str, Any]]
 def nest(rows: Rows) -> tuple[list[model.TreatmentHistory], list[Orphan]]:
     """Histories from rows, in the order of their keys; and the rows that belong to none of them.
 
-    :raises InvalidInput: a row is not what the model asks for
+    :raises InvalidInput: a row is not what the model asks for; its place is given as table and key
     """
-    below: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    below: dict[tuple[str, Any], list[dict[str, Any]]] = {}
     for name, records in rows.items():
-        for row in records.values():
-            parent = TABLES[name].parent
-            if parent:
-                owner = row.get("patient") if parent == PATIENTS else row.get("of")
-                below.setdefault((name, parent, str(owner)), []).append(row)
+        owner = "patient" if TABLES[name].parent == PATIENTS else "of"
+        if TABLES[name].parent:
+            for row in records.values():
+                below.setdefault((name, row.get(owner)), []).append(row)
     used: set[tuple[str, str]] = set()
 
-    def build(name: str, row: dict[str, Any]) -> dict[str, Any]:
-        used.add((name, row["key"]))
+    def build(name: str, row: dict[str, Any], patient: str) -> dict[str, Any]:
+        key = row["key"]
+        used.add((name, key))
         out = {k: v for k, v in row.items() if k not in LINKS}
         for child in TABLES[name].children:
-            if child != SHARED:
-                found = below.get((child, name, row["key"]), [])
-                found = [r for r in found if r.get("patient", row.get("patient")) == row.get("patient")] if (
-                    name != PATIENTS
-                ) else found
-                if found:
-                    out[child] = [build(child, r) for r in sorted(found, key=lambda r: str(r["key"]))]
+            found = [r for r in below.get((child, key), ()) if r.get("patient", patient) == patient]
+            if found:
+                found.sort(key=lambda r: str(r["key"]))
+                out[child] = [build(child, r, patient) for r in found]
         return out
 
     histories = []
-    for _, row in sorted(rows.get(PATIENTS, {}).items()):
-        tree = build(PATIENTS, row)
-        staff = rows.get(SHARED, {})
-        named = sorted(k for k in practitioners_named(tree, PATIENTS) if k in staff)
+    staff = rows.get(SHARED, {})
+    for patient, row in sorted(rows.get(PATIENTS, {}).items()):
+        tree = build(PATIENTS, row, patient)
+        named = sorted(practitioners_named(tree, PATIENTS) & staff.keys())
         if named:
-            tree[SHARED] = [build(SHARED, staff[k]) for k in named]
-        histories.append(_build(tree))
-    orphans = [
-        (name, row) for name, records in rows.items() for key, row in records.items() if (name, key) not in used
-    ]
+            tree[SHARED] = [build(SHARED, staff[k], patient) for k in named]
+        histories.append(_convert(tree, partial(_row_at, tree)))
+    orphans = [(name, r) for name, rs in rows.items() for key, r in rs.items() if (name, key) not in used]
     return histories, orphans
 
 
 def practitioners_named(tree: Mapping[str, Any], name: str) -> set[str]:
     """The keys of the practitioners that a plain tree refers to."""
     table = TABLES[name]
-    keys = {tree[c.name] for c in table.columns.values() if c.to == SHARED and isinstance(tree.get(c.name), str)}
+    stated = [tree.get(c.name) for c in table.columns.values() if c.to == SHARED]
+    keys = {key for key in stated if isinstance(key, str)}
     for child in table.children:
-        if child != SHARED:
-            keys = keys.union(*(practitioners_named(t, child) for t in tree.get(child, ())))
+        for item in tree.get(child, ()) if child != SHARED else ():
+            keys |= practitioners_named(item, child)
     return keys
-
-
-def _build(tree: Mapping[str, Any]) -> model.TreatmentHistory:
-    return msgspec.convert(tree, model.TreatmentHistory)
 
 
 def decode(raw: Any, where: str = "input") -> model.TreatmentHistory:
     """A history from plain JSON values.
 
+    :param where: the name of the input, for messages
     :raises InvalidInput: with the JSON path of what is wrong; values are never quoted
     """
-    problems = list(_text_for_numbers(raw, TABLES[PATIENTS], "$", where))
+    return _convert(raw, lambda path: f"{where}: {path}")
+
+
+# --- from plain values to the model, and what is wrong with them --------------------------------------------
+
+Place = Callable[[str], str]  # JSON path → how the caller's input calls that place
+
+
+def _convert(raw: Any, place: Place) -> model.TreatmentHistory:
+    problems = list(_strict(raw, TABLES[PATIENTS], "$", place))
     if problems:
         raise InvalidInput(problems)
     try:
         return msgspec.convert(raw, model.TreatmentHistory)
     except msgspec.ValidationError as e:
-        raise InvalidInput(_problem(str(e), raw, where)) from None
+        raise InvalidInput(_problem(str(e), place)) from None
 
 
-def _text_for_numbers(raw: Any, table: Table, path: str, where: str) -> Iterator[Problem]:
-    """Numbers are numbers: msgspec would take ``"0.50"`` for one."""
-    if not isinstance(raw, dict):
-        return
-    for name, value in raw.items():
-        column = table.columns.get(name) if isinstance(name, str) else None
-        if column is not None and column.kind == "number" and isinstance(value, str):
-            yield Problem(
-                f"{where}: {path}.{name}", "text where a number was expected", "a JSON number", "remove the quotes"
-            )
-        below = TABLES[name] if name in table.children else column.values if column else None
-        if below is not None and isinstance(value, list):
-            for i, item in enumerate(value):
-                yield from _text_for_numbers(item, below, f"{path}.{name}[{i}]", where)
+def _row_at(tree: dict[str, Any], path: str) -> str:
+    """The place of a JSON path, in rows: table, key and field."""
+    place, item = f"{PATIENTS} {tree['key']}", tree
+    rest = path.removeprefix("$")
+    while m := re.match(r"\.([a-z_]+)\[(\d+)\]", rest):
+        child = item[m[1]][int(m[2])]
+        if m[1] not in TABLES or not isinstance(child, dict):
+            break
+        item = child
+        place, rest = f"{m[1]} {item['key']}", rest[m.end() :]
+    return f"{place}: {rest.removeprefix('.')}" if rest else place
 
 
-_AT = re.compile(r" - at `(?P<path>.*?)`$", re.S)
-_EXPECTED = re.compile(r"Expected `(?P<expected>.*?)`(?:, got `(?P<got>.*?)`)?$", re.S)
-_FIELD = re.compile(r"field `(?P<name>.*)`", re.S)
 _SAFE_NAME = re.compile(r"[a-z][a-z_0-9]{0,40}")
 
 
-def _problem(message: str, raw: Any, where: str) -> Problem:
+def _strict(raw: Any, table: Table, path: str, place: Place) -> Iterator[Problem]:
+    """What msgspec would take, or would quote: ``"0.50"`` for a number, and fields that do not exist."""
+    if not isinstance(raw, dict):
+        return
+    for name, value in raw.items():
+        column = table.columns.get(name)
+        if column is None and name not in table.children:
+            yield _unknown_field(name, table, place(path))
+            continue
+        here = f"{path}.{name}"
+        if column is not None and column.kind == "number" and isinstance(value, str):
+            yield Problem(place(here), "text is not allowed here", "a number", "remove the quotes")
+        below = TABLES[name] if column is None else column.values
+        if below is not None and isinstance(value, list):
+            for i, item in enumerate(value):
+                yield from _strict(item, below, f"{here}[{i}]", place)
+
+
+def _unknown_field(name: Any, table: Table, place: str) -> Problem:
+    from difflib import get_close_matches
+
+    shown = isinstance(name, str) and _SAFE_NAME.fullmatch(name)
+    near = get_close_matches(name, [*table.columns, *table.children], 1, 0.6) if shown else []
+    what = f"unknown field `{name}`" if shown else "unknown field (its name is not shown)"
+    return Problem(place, what, hint=f"did you mean `{near[0]}`?" if near else "")
+
+
+_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+_EXPECTED = re.compile(r"Expected `(?P<expected>[^`]*)`(, got `(?P<got>[^`]*)`)?")
+_WORDS: Final = {
+    "decimal": "a number",
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def _problem(message: str, place: Place) -> Problem:
     """msgspec's message in our words, without values of the input."""
     at = _AT.search(message)
     path = at["path"] if at else "$"
-    message = message[: at.start()] if at else message
-    place = f"{where}: {path}"
-    table, column = _declared(path)
-    if field := _FIELD.search(message):
-        name = field["name"]
-        if "missing" in message:
-            return Problem(place, f"the required field `{name}` is missing")
-        shown = f"`{name}`" if _SAFE_NAME.fullmatch(name) else "(its name is not shown)"
-        near = _near(name, table)
-        return Problem(place, f"unknown field {shown}", hint=f"did you mean `{near}`?" if near else "")
-    if message.startswith("Invalid enum value"):
-        return Problem(place, "not one of the allowed words", " or ".join(column.choices) if column else "")
-    if "regex" in message and column is not None:
-        return Problem(place, "not in the expected form", _form(column))
-    if "`str` of length" in message:
-        return Problem(place, "too long", "at most 100 characters")
-    if m := _EXPECTED.search(message):
-        words = {"decimal": "a number", "str": "text", "int": "a whole number", "bool": "true or false",
-                 "array": "a list", "object": "an object", "null": "null", "float": "a number"}  # fmt: skip
-        expected = " or ".join(words.get(w.strip(), w.strip()) for w in m["expected"].split("|"))
-        got = words.get(m["got"] or "", m["got"] or "something else")
-        return Problem(place, f"{got} is not allowed here", expected)
-    return Problem(place, "not as the schema asks")
+    where, column = place(path), _declared(path)
+    expected = _EXPECTED.match(message)
+    if missing := re.match(r"Object missing required field `([a-z_]+)`", message):
+        return Problem(where, f"the required field `{missing[1]}` is missing")
+    if message.startswith("Invalid enum value") and column is not None:
+        return Problem(where, "not one of the allowed words", " or ".join(column.choices))
+    if "matching regex" in message and column is not None:
+        return Problem(where, "not in the expected form", _FORMS[column.pattern])
+    if "of length" in message:
+        return Problem(where, "too long", _FORMS[model.KEY_PATTERN])
+    if limit := re.match(r"Expected `int` (>=|<=) (\d+)", message):
+        return Problem(where, "out of range", f"at {'least' if limit[1] == '>=' else 'most'} {limit[2]}")
+    if expected and expected["got"]:
+        wanted = [_WORDS.get(w.strip(), w.strip()) for w in expected["expected"].split("|")]
+        got = _WORDS.get(expected["got"], "something else")
+        return Problem(where, f"{got} is not allowed here", " or ".join(wanted))
+    return Problem(where, "not as the schema asks", hint="see `mesofhir schema`")
 
 
-def _declared(path: str) -> tuple[Table, Column | None]:
+def _declared(path: str) -> Column | None:
     table, column = TABLES[PATIENTS], None
     for name in re.findall(r"\.([a-z_]+)", path):
-        if name in table.children:
-            table, column = TABLES[name], None
-        elif name in table.columns:
-            column = table.columns[name]
-            table = column.values or table
-    return table, column
+        column = table.columns.get(name)
+        table = TABLES[name] if column is None else column.values or table
+    return column
 
 
-def _near(name: str, table: Table) -> str:
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(name, [*table.columns, *table.children], 1, 0.6)), "")
-
-
-def _form(column: Column) -> str:
-    """What a pattern asks for, in words."""
-    if column.name == "key" or column.to:
-        return "a key of at most 100 characters without `, | $ \\`, blanks at its ends or control characters"
-    if column.pattern == model.TIME_PATTERN:
-        return "a FHIR date (2026, 2026-03, 2026-03-04) or a time with its zone (2026-03-04T10:30:00+01:00)"
-    if column.pattern == model.DATE_PATTERN:
-        return "a FHIR date (2026, 2026-03 or 2026-03-04)"
-    if column.pattern == model.TEXT_PATTERN:
-        return "text that is not blank, without control characters"
-    return f"the form {column.pattern}"
-
-
-def number(value: Any) -> Decimal:
-    """A number as the model holds it."""
-    return Decimal(value)
+_FORMS: Final = {
+    model.KEY_PATTERN: "a key of at most 100 characters without `, | $ \\`, blanks at its ends or control "
+    "characters",
+    model.TIME_PATTERN: "a FHIR date (2026, 2026-03, 2026-03-04) or a time with its zone "
+    "(2026-03-04T10:30:00+01:00)",
+    model.DATE_PATTERN: "a FHIR date (2026, 2026-03 or 2026-03-04)",
+    model.TEXT_PATTERN: "text that is not blank, without control characters",
+    model.CODE_PATTERN: "a word of a code set, without blanks at its ends",
+    model.URI_PATTERN: "a URI without blanks",
+}
+"""What a pattern asks for, in words."""

@@ -1,0 +1,1 @@
+"""Sync: histories to and from a server."""
