@@ -7,7 +7,8 @@ clinical model) are not faults: they are reported and transported.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,8 +20,19 @@ from mesofhir.terminology import code_set
 
 MAX_DIGITS: Final = 18
 """FHIR systems keep at least 18 significant digits (R4 2.24.0.1, decimal)."""
-OPEN: Final = re.compile(r"[^|\s]+\|[^|]+")
+OPEN: Final = re.compile(r"[^|\s]+\|[^|\s]+( [^|\s]+)*")
+"""``system|code``: a URI and a code without blanks but single ones inside (R4, uri, code)."""
+CANONICAL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 HAPPENED: Final = frozenset({"running", "done", "stopped", "entered-in-error"})
+ENDED: Final = frozenset({"resolved", "remission", "inactive"})
+PERIODS: Final = (
+    ("start", "end"), ("since", "until"), ("planned_start", "planned_end"), ("onset", "resolved"),
+)  # fmt: skip
+RANGES: Final = (
+    ("sessions_min", "sessions_max"), ("interval", "interval_max"), ("minutes_min", "minutes_max"),
+)  # fmt: skip
+Tree = dict[str, Any]
+Keys = Mapping[str, Mapping[str, int]]  # table → key → how often
 
 
 @dataclass(frozen=True)
@@ -43,166 +55,202 @@ class Fault:
 
 def faults(history: model.TreatmentHistory) -> list[Fault]:
     """All that is wrong with a history, in the order of its tree."""
-    tree = plain(history)
-    keys: dict[str, set[str]] = {name: set() for name in TABLES}
+    tree = plain(history, by_key=False)
     records = list(_records(tree, PATIENTS, "$"))
-    found = []
-    for name, record, path, _ in records:
-        if record["key"] in keys[name]:
-            found.append(Fault(name, record["key"], "key", path + ".key", "the same key twice in one table",
-                               "a key that is unique in its table across the namespace"))  # fmt: skip
-        keys[name].add(record["key"])
-    for name, record, path, parent in records:
-        check = _Check(TABLES[name], record, path)
-        found += check.fields(keys)
-        found += check.sense(parent)
+    keys: dict[str, Counter[str]] = {name: Counter() for name in TABLES}
+    for record in records:
+        keys[record.table.name][record.key] += 1
+    found = [fault for record in records for fault in record.faults(keys)]
     named = practitioners_named(tree, PATIENTS)
-    for i, person in enumerate(tree.get(SHARED, ())):
-        if person["key"] not in named:
-            found.append(Fault(SHARED, person["key"], "key", f"$.{SHARED}[{i}]", "nothing in this history names this practitioner",
-                               hint="left out: it has no place in this history", warning=True))  # fmt: skip
+    found += [
+        Fault(
+            SHARED,
+            person["key"],
+            "key",
+            f"$.{SHARED}[{i}]",
+            "nothing in this history names this practitioner",
+            hint="left out: it has no place in this history",
+            warning=True,
+        )
+        for i, person in enumerate(tree.get(SHARED, ()))
+        if person["key"] not in named
+    ]
     return found
 
 
-Tree = dict[str, Any]
-
-
-def _records(tree: Tree, name: str, path: str, parent: Tree | None = None) -> Iterator[tuple[str, Tree, str, Tree | None]]:
-    yield name, tree, path, parent
+def _records(tree: Tree, name: str, path: str, parent: Tree | None = None) -> Iterator[_Record]:
+    yield _Record(TABLES[name], tree, path, parent)
     for child in TABLES[name].children:
         for i, item in enumerate(tree.get(child, ())):
             yield from _records(item, child, f"{path}.{child}[{i}]", tree)
 
 
-class _Check:
-    """The checks of one record."""
+class _Record:
+    """One record and where it stands."""
 
-    def __init__(self, table: Table, record: Tree, path: str) -> None:
-        self.table, self.record, self.path = table, record, path
+    def __init__(self, table: Table, fields: Tree, path: str, parent: Tree | None) -> None:
+        self.table, self.fields, self.path, self.parent = table, fields, path, parent
+        self.key: str = fields["key"]
+        self.unknown: list[str] = fields.get("unknown") or []
 
-    def _fault(self, field: str, what: str, expected: str = "", hint: str = "", path: str = "") -> Fault:
-        return Fault(
-            self.table.name, self.record["key"], field, path or f"{self.path}.{field}", what, expected, hint
-        )
+    def fault(self, field: str, what: str, expected: str = "", hint: str = "", path: str = "") -> Fault:
+        return Fault(self.table.name, self.key, field, path or f"{self.path}.{field}", what, expected, hint)
 
-    def fields(self, keys: dict[str, set[str]]) -> Iterator[Fault]:
-        unknown = self.record.get("unknown") or []
-        yield from self._unknown(unknown)
-        yield from self._values(self.table, self.record, self.path, keys)
-        for c in self.table.columns.values():
-            if c.must and self.record.get(c.name) is None and c.name not in unknown:
-                yield self._fault(c.name, "missing", "a value, or its name in `unknown`")
+    def faults(self, keys: Keys) -> Iterator[Fault]:
+        if keys[self.table.name][self.key] > 1:
+            unique = "a key that is unique in its table across the namespace"
+            yield self.fault("key", "the same key twice in one table", unique)
+        yield from self._unknown()
+        yield from self._values(self.table, self.fields, self.path, self.unknown, keys)
+        yield from self._missing()
+        yield from self._order()
+        yield from self._status()
 
-    def _unknown(self, unknown: list[str]) -> Iterator[Fault]:
-        for name in unknown:
+    def _unknown(self) -> Iterator[Fault]:
+        for name in self.unknown:
             c = self.table.columns.get(name)
             if c is None or not c.may_be_unknown:
-                yield self._fault("unknown", "it names a field that cannot be unknown",
-                                  "names of single-valued, optional fields of this record")  # fmt: skip
-            elif name in self.record:
-                yield self._fault("unknown", f"`{name}` is stated and called unknown", "one of the two")
-        if len(set(unknown)) != len(unknown):
-            yield self._fault("unknown", "a name twice")
+                yield self.fault(
+                    "unknown",
+                    "it names a field that cannot be unknown",
+                    "names of fields of this record with one value, no references, wordings or units",
+                )
+            elif name in self.fields:
+                yield self.fault("unknown", f"`{name}` is stated and called unknown", "one of the two")
+            elif c.needs and not c.needs.endswith("_unit") and not self._said(c.needs):
+                what = f"`{name}` says nothing without `{c.needs}`"
+                yield self.fault("unknown", what, f"`{c.needs}` beside it")
+        if len(set(self.unknown)) != len(self.unknown):
+            yield self.fault("unknown", "a name twice")
 
-    def _values(self, table: Table, values: Tree, path: str, keys: dict[str, set[str]]) -> Iterator[Fault]:
-        stated = set(values) | set(self.record.get("unknown") or () if path == self.path else ())
+    def _said(self, name: str) -> bool:
+        return self.fields.get(name) is not None or name in self.unknown
+
+    def _missing(self) -> Iterator[Fault]:
+        """A field that has to be stated, in the clinic's own words at least, or be called unknown."""
+        for c in self.table.columns.values():
+            if c.must and not self._said(c.name) and not self._said(f"{c.name}_text"):
+                yield self.fault(c.name, "missing", "a value, or its name in `unknown`")
+
+    def _values(
+        self, table: Table, values: Tree, path: str, unknown: list[str], keys: Keys
+    ) -> Iterator[Fault]:
+        """What is wrong with the values, one by one, of the record or of an item of one of its lists."""
         for c in table.columns.values():
             value, here = values.get(c.name), f"{path}.{c.name}"
             if value is None:
                 continue
-            if c.needs and c.needs not in stated:
-                yield self._fault(c.name, f"says nothing without `{c.needs}`", f"`{c.needs}` beside it", path=here)
-            if c.kind == "values" and c.values:
-                for i, item in enumerate(value):
-                    if not item:
-                        yield self._fault(c.name, "an empty value", "a value that states something", path=f"{here}[{i}]")
-                    yield from self._values(c.values, item, f"{here}[{i}]", keys)
-            elif c.kind == "words":
-                if c.to and len(set(value)) != len(value):
-                    yield self._fault(c.name, "a key twice", path=here)
-                for i, item in enumerate(value):
-                    yield from self._word(c, item, f"{here}[{i}]", keys)
-            else:
-                yield from self._word(c, value, here, keys)
+            if c.needs and values.get(c.needs) is None and c.needs not in unknown:
+                what = f"says nothing without `{c.needs}`"
+                yield self.fault(c.name, what, f"`{c.needs}` beside it", path=here)
+            if c.kind not in ("words", "values"):
+                yield from self._value(c, value, here, keys)
+                continue
+            if c.to and len(set(value)) != len(value):
+                yield self.fault(c.name, "a key twice", "each key once", path=here)
+            for i, item in enumerate(value):
+                at = f"{here}[{i}]"
+                if c.values is None:
+                    yield from self._value(c, item, at, keys)
+                elif item:
+                    yield from self._values(c.values, item, at, [], keys)
+                else:
+                    yield self.fault(c.name, "an empty value", "a value that states something", path=at)
 
-    def _word(self, c: Column, value: Any, path: str, keys: dict[str, set[str]]) -> Iterator[Fault]:
+    def _value(self, c: Column, value: Any, path: str, keys: Keys) -> Iterator[Fault]:
         if c.to and value not in keys[c.to]:
-            yield self._fault(c.name, f"names a record that is not in `{c.to}` of this history",
-                              f"a key of `{c.to}`", path=path)  # fmt: skip
+            what = f"names a record that is not in `{c.to}` of this history"
+            yield self.fault(c.name, what, f"a key of `{c.to}`", path=path)
         if c.codes and (wrong := _code(c, value)):
-            yield self._fault(c.name, *wrong, path=path)
-        if c.pattern in (model.TIME_PATTERN, model.DATE_PATTERN) or (c.name == "moved_from"):
-            try:
-                _moment(value)
-            except ValueError:
-                yield self._fault(c.name, "no such day in the calendar", "a date that exists", path=path)
-        if c.kind == "boolean" and c.name == "synthetic" and value is False:
-            yield self._fault(c.name, "false", "true, or nothing at all", "leave the field out", path=path)
-        if isinstance(value, Decimal):
-            if value < 0:
-                yield self._fault(c.name, "a negative number", "zero or more", path=path)
-            elif not value.is_finite() or len(value.as_tuple().digits) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
-                yield self._fault(c.name, "too many digits", f"at most {MAX_DIGITS}", path=path)
+            yield self.fault(c.name, *wrong, path=path)
+        if c.pattern in (model.TIME_PATTERN, model.DATE_PATTERN) and not _exists(value):
+            yield self.fault(c.name, "no such day in the calendar", "a date that exists", path=path)
+        if c.name == "synthetic" and value is False:
+            yield self.fault(c.name, "false", "true, or nothing at all", "leave the field out", path=path)
+        if isinstance(value, Decimal) and (wrong := _number(value)):
+            yield self.fault(c.name, *wrong, path=path)
 
-    def sense(self, parent: Tree | None) -> Iterator[Fault]:
-        """What the record's own fields, and its parent's, must make of each other."""
-        r = self.record
-        for a, b in (("start", "end"), ("since", "until"), ("planned_start", "planned_end"), ("onset", "resolved")):
-            if isinstance(r.get(a), str) and isinstance(r.get(b), str) and _later(r[a], r[b]):
-                yield self._fault(b, f"before `{a}`", f"not before `{a}`")
-        for a, b in (("sessions_min", "sessions_max"), ("interval", "interval_max"), ("minutes_min", "minutes_max")):
-            if r.get(a) is not None and r.get(b) is not None and r[b] < r[a]:
-                yield self._fault(b, f"less than `{a}`", f"not less than `{a}`")
-        name, status = self.table.name, r.get("status")
-        if name == "conditions" and r.get("resolved") and status not in ("resolved", "remission", "inactive", "entered-in-error"):
-            yield self._fault("status", "an end is stated, but no status that fits it", "resolved, remission or inactive",
-                              "FHIR R4 Condition, con-4")  # fmt: skip
-        if parent is None:
+    def _order(self) -> Iterator[Fault]:
+        """The ends of a period or a range are in order."""
+        for a, b in PERIODS:
+            first, last = self.fields.get(a), self.fields.get(b)
+            if first and last and later(first, last):
+                yield self.fault(b, f"before `{a}`", f"not before `{a}`")
+        for a, b in RANGES:
+            both = [Decimal(v) for n in (a, b) if (v := self.fields.get(n)) is not None]
+            if len(both) == 2 and all(n.is_finite() for n in both) and both[1] < both[0]:
+                yield self.fault(b, f"less than `{a}`", f"not less than `{a}`")
+
+    def _status(self) -> Iterator[Fault]:
+        """What the status, and that of the record it stands in, leave room for."""
+        name, status = self.table.name, self.fields.get("status")
+        ended = self.fields.get("resolved") or "resolved" in self.unknown
+        if name == "conditions" and ended and status not in ENDED:
+            what = "an end is stated, but no status that fits it"
+            yield self.fault("status", what, "resolved, remission or inactive", "FHIR R4 Condition, con-4")
+        if self.parent is None:
             return
-        if name in ("mixtures", "effects") and parent.get("status") not in HAPPENED:
-            yield self._fault("key", f"in a session that is `{parent.get('status')}`",
-                              "a session that took place", path=self.path)  # fmt: skip
-        if name == "sessions" and parent.get("status") == "planned" and status not in ("planned", "entered-in-error"):
-            yield self._fault("status", "of a session in a cycle that is only planned", "`running` as the cycle's status")
+        above = self.parent.get("status")
+        if name in ("mixtures", "effects") and above not in HAPPENED:
+            what = f"in a session that is `{above}`"
+            yield self.fault("key", what, "a session that took place", path=self.path)
+        if name == "sessions" and above == "planned" and status not in ("planned", "entered-in-error"):
+            what = "of a session in a cycle that is only planned"
+            yield self.fault("status", what, "`running` as the cycle's status")
 
 
-def _code(c: Column, value: str) -> tuple[str, str, str] | None:
-    """What is wrong with a code: (what, expected, hint)."""
+Wrong = tuple[str, str, str]  # what, expected, hint
+
+
+def _code(c: Column, value: str) -> Wrong | None:
     codes = code_set(c.codes)
-    if c.codes == "protocols" and "://" in value:
-        return None
-    if value in codes:
+    if value in codes or (c.codes == "protocols" and CANONICAL.fullmatch(value)):
         return None
     if c.open and OPEN.fullmatch(value):
-        system, code = value.split("|", 1)
-        token = codes.token_of(system, code)
+        token = codes.token_of(*value.split("|"))
         return ("a code that has a word of ours", f"`{token}`", "") if token else None
     from difflib import get_close_matches
 
-    near = get_close_matches(value, codes, 3, 0.6)
-    hint = f"did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else ""
+    near = " or ".join(f"`{n}`" for n in get_close_matches(value, codes, 3, 0.6))
     words = f"a word of `{c.codes}`" + (", or `system|code`" if c.open else "")
-    return "not a word that we know", words, hint or "see `mesofhir schema`"
+    return "not a word that we know", words, f"did you mean {near}?" if near else "see `mesofhir schema`"
 
 
-def _moment(value: str) -> tuple[date, datetime | None]:
-    """The day, and the instant where there is one; ValueError for a day that does not exist."""
-    day = date.fromisoformat((value.split("T")[0] + "-01-01")[:10])
-    return day, datetime.fromisoformat(value[:19] + _zone(value)) if "T" in value else None
+def _number(value: Decimal) -> Wrong | None:
+    if not value.is_finite():
+        return "not a number", "a number", ""
+    if value < 0:
+        return "a negative number", "zero or more", ""
+    if len(value.as_tuple().digits) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
+        return "too many digits", f"at most {MAX_DIGITS}", ""
+    return None
 
 
-def _zone(value: str) -> str:
-    m = re.search(r"(Z|[+-]\d\d:\d\d)$", value)
-    return (m[0] if m else "").replace("Z", "+00:00")
-
-
-def _later(a: str, b: str) -> bool:
-    """Is ``a`` surely after ``b``? As far as both are precise (R4, invariant per-1)."""
+def _exists(value: str) -> bool:
     try:
-        (_, x), (_, y) = _moment(a), _moment(b)
+        _moment(value)
     except ValueError:
         return False
-    if x and y:
-        return x > y
-    n = min(len(a.split("T")[0]), len(b.split("T")[0]))
-    return a[:n] > b[:n]
+    return True
+
+
+def _moment(value: str) -> tuple[str, datetime | None]:
+    """The date as precise as it is, and the instant where there is one.
+
+    :raises ValueError: for a day that does not exist
+    """
+    day, clock, _ = value.partition("T")
+    date.fromisoformat((day + "-01-01")[:10])
+    return day, datetime.fromisoformat(value) if clock else None
+
+
+def later(a: str, b: str) -> bool:
+    """Is ``a`` surely after ``b``? As far as both are precise (R4, invariant per-1)."""
+    try:
+        (day, instant), (other, other_instant) = _moment(a), _moment(b)
+    except ValueError:
+        return False
+    if instant and other_instant:
+        return instant > other_instant
+    n = min(len(day), len(other))
+    return day[:n] > other[:n]

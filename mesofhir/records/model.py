@@ -52,14 +52,18 @@ def doc(
     return Meta(description=description, extra={k: v for k, v in extra.items() if v}, examples=examples)
 
 
-KEY_PATTERN = r"^[^\s,|$\\\x00-\x1f\x7f]([^,|$\\\x00-\x1f\x7f]{0,98}[^\s,|$\\\x00-\x1f\x7f])?$"
+# Python's `$` also stands before a newline at the end, so these end in `\Z`; a JSON Schema says `$` for it.
+KEY_PATTERN = r"^[^\s,|$\\\x00-\x1f\x7f]([^,|$\\\x00-\x1f\x7f]{0,98}[^\s,|$\\\x00-\x1f\x7f])?\Z"
 """No ``, | $ \\`` or control characters, since they break conditional URLs (clinical model, decision 12)."""
-TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*[^\s\x00-\x1f][^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
+TEXT_PATTERN = r"^(?=[\s\S]*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f]*\Z"
+"""Not blank, and of control characters only tab and newlines (R4, string)."""
+CODE_PATTERN = r"^\S(.*\S)?\Z"
+URI_PATTERN = r"^\S+\Z"
 _YEAR, _MONTH, _DAY = r"[0-9]{4}", r"(0[1-9]|1[0-2])", r"(0[1-9]|[12][0-9]|3[01])"
-DATE_PATTERN = rf"^{_YEAR}(-{_MONTH}(-{_DAY})?)?$"
+DATE_PATTERN = rf"^{_YEAR}(-{_MONTH}(-{_DAY})?)?\Z"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
 _ZONE = r"(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
-TIME_PATTERN = rf"^{_YEAR}(-{_MONTH}(-{_DAY}(T{_CLOCK}{_ZONE})?)?)?$"
+TIME_PATTERN = rf"^{_YEAR}(-{_MONTH}(-{_DAY}(T{_CLOCK}{_ZONE})?)?)?\Z"
 
 Key = Annotated[
     str,
@@ -71,12 +75,14 @@ Key = Annotated[
     ),
 ]
 Words = Annotated[str, Meta(pattern=TEXT_PATTERN)]
+Token = Annotated[str, Meta(pattern=CODE_PATTERN)]
+Moment = Annotated[str, Meta(pattern=TIME_PATTERN)]
 Text = Words | None | UnsetType
-Code = Annotated[str, Meta(pattern=r"^\S(.*\S)?$")] | None | UnsetType
+Code = Token | None | UnsetType
 Ref = Key | None | UnsetType
 Refs = list[Key] | UnsetType
 Date = Annotated[str, Meta(pattern=DATE_PATTERN)] | None | UnsetType
-Time = Annotated[str, Meta(pattern=TIME_PATTERN)] | None | UnsetType
+Time = Moment | None | UnsetType
 Number = Annotated[Decimal, Meta(extra_json_schema={"type": "number", "minimum": 0})]
 Amount = Number | None | UnsetType
 Positive = Annotated[int, Meta(ge=1, le=2_147_483_647)] | None | UnsetType
@@ -91,7 +97,7 @@ WITHDRAWN = doc("`entered-in-error` withdraws the record; left out, it stands as
 
 
 class Value(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A part of a record, without a life of its own."""
+    """A part of a record, without a life of its own: what it does not state, it does not have."""
 
 
 class Record(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -106,7 +112,7 @@ class Record(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=Tru
 class Identifier(Value):
     """An identifier that somebody else gave (codice fiscale, hospital record number)."""
 
-    system: Annotated[str, Meta(description="URI of the system that issued it.", pattern=r"^\S+$")]
+    system: Annotated[str, Meta(description="URI of the system that issued it.", pattern=URI_PATTERN)]
     value: Annotated[Words, Meta(description="The identifier itself.")]
 
 
@@ -147,10 +153,10 @@ class Condition(Record):
 class Reaction(Value):
     """What happened when the patient met the substance."""
 
-    manifestation: Annotated[Code, doc("What was seen.", codes="reactions", open=True)] = UNSET
-    manifestation_text: Annotated[Text, doc("The reaction in the clinic's own words.")] = UNSET
+    manifestation: Annotated[Token | UnsetType, doc("What was seen.", codes="reactions", open=True)] = UNSET
+    manifestation_text: Annotated[Words | UnsetType, doc("The reaction in the clinic's own words.")] = UNSET
     severity: Annotated[Literal["mild", "moderate", "severe"] | UnsetType, doc("How severe it was.")] = UNSET
-    onset: Annotated[Time, doc("When it appeared.")] = UNSET
+    onset: Annotated[Moment | UnsetType, doc("When it appeared.")] = UNSET
 
 
 class Allergy(Record):
@@ -290,8 +296,8 @@ class Consent(Record):
 class Drug(Value):
     """One drug of a mixture (fact 12)."""
 
-    substance: Annotated[Code, doc("Which one.", codes="substances", open=True)] = UNSET
-    substance_text: Annotated[Text, doc("The drug in the clinic's own words.")] = UNSET
+    substance: Annotated[Token | UnsetType, doc("Which one.", codes="substances", open=True)] = UNSET
+    substance_text: Annotated[Words | UnsetType, doc("The drug in the clinic's own words.")] = UNSET
     active: Annotated[bool | UnsetType, doc("Does it act, or only dilute?")] = UNSET
     amount: Annotated[
         Number | UnsetType,
@@ -355,7 +361,7 @@ class Session(Record):
     planned_start: Annotated[Time, doc("For when it is or was booked.")] = UNSET
     planned_end: Annotated[Time, doc("Until when it is or was booked.")] = UNSET
     moved_from: Annotated[
-        list[Annotated[str, Meta(pattern=TIME_PATTERN)]] | UnsetType,
+        list[Moment] | UnsetType,
         doc("Earlier dates for which it was booked, before it was moved."),
     ] = UNSET
     start: Annotated[Time, doc("When it began.")] = UNSET

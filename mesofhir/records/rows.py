@@ -55,7 +55,7 @@ class Column:
     @property
     def may_be_unknown(self) -> bool:
         """May a record's ``unknown`` name it? Not a reference, a unit, or the wording of a code."""
-        wording = self.name.endswith(("_text", "_unit"))
+        wording = self.name.endswith(("_text", "_unit")) or self.codes == "protocols"
         return self.nullable and self.name != "status" and not self.to and not wording
 
 
@@ -183,7 +183,7 @@ def _plain(value: Any) -> Any:
 def plain(history: model.TreatmentHistory, *, by_key: bool = True) -> dict[str, Any]:
     """The history as plain JSON values, empty keyed lists left out.
 
-    :param by_key: keyed lists in the order of their keys; else as they stand
+    :param by_key: keyed lists, and the names in ``unknown``, in the order of their keys; else as they stand
     """
     return _tree(history, PATIENTS, by_key)
 
@@ -191,8 +191,8 @@ def plain(history: model.TreatmentHistory, *, by_key: bool = True) -> dict[str, 
 def _tree(record: msgspec.Struct, name: str, by_key: bool) -> dict[str, Any]:
     table = TABLES[name]
     out = {n: _plain(v) for n in table.columns if (v := getattr(record, n)) is not UNSET}
-    if "unknown" in out:
-        out["unknown"] = sorted(out["unknown"])  # a set, like keyed lists
+    if by_key and "unknown" in out:
+        out["unknown"].sort()  # a set, like keyed lists
     for child in table.children:
         items = getattr(record, child)
         if items:
@@ -203,7 +203,7 @@ def _tree(record: msgspec.Struct, name: str, by_key: bool) -> dict[str, Any]:
 
 def sorted_by_key(history: model.TreatmentHistory) -> model.TreatmentHistory:
     """The same history, its keyed lists in the order of their keys: two of them are equal if they say the
-    same (architecture, rule 1: keyed lists are sets)."""
+    same (architecture, rule 1: keyed lists are sets; so is ``unknown``)."""
     return msgspec.convert(plain(history), model.TreatmentHistory)
 
 
@@ -228,6 +228,8 @@ def nest(rows: Rows) -> tuple[list[model.TreatmentHistory], list[Orphan]]:
         key = row["key"]
         used.add((name, key))
         out = {k: v for k, v in row.items() if k not in LINKS}
+        if isinstance(out.get("unknown"), list):
+            out["unknown"] = sorted(out["unknown"], key=str)
         for child in TABLES[name].children:
             found = [r for r in below.get((child, key), ()) if r.get("patient", patient) == patient]
             if found:
