@@ -66,8 +66,6 @@ def read_answer(status: int, headers: Mapping[str, str], data: bytes, url: str) 
     try:
         if "json" in content or (not content and data.lstrip()[:1] == b"{"):
             body = decode(data, "the answer")
-        elif good:
-            return faults.not_fhir(content, url)
     except (InvalidInput, msgspec.MsgspecError, RecursionError) as error:
         if good:
             return faults.broken(error)

@@ -51,7 +51,7 @@ def from_exception(error: Exception, watch: wire.Watch, total: float, limit: int
     sent = not _proven_unsent(error, watch)
     if watch.over or isinstance(error, wire.TimeUp):
         return Fault(f"the answer was not there after {total:g} s", final=True, sent=sent, kind="time up")
-    if isinstance(error, wire.TooLarge):
+    if isinstance(error, wire.Oversized):
         return Fault(f"the answer is larger than {limit} bytes", final=True, kind="too large")
     if isinstance(error, wire.Undecodable):
         return Fault("the answer is compressed in a way that cannot be read", final=True, kind="undecodable")

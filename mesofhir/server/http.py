@@ -29,6 +29,7 @@ from mesofhir.server import faults, wire
 from mesofhir.server.address import Address, Origin, link
 from mesofhir.server.answers import Answer, read_answer
 from mesofhir.server.auth import Auth
+from mesofhir.server.query import names_somebody
 from mesofhir.server.retry import READ_AGAIN, WRITE_AGAIN, Clock, Patience, Retry, retry_after
 
 log = logging.getLogger("mesofhir.server")
@@ -152,6 +153,7 @@ class Door:
         url = self.address.at(path)
         told = f"{method} {self.address.told(url)}"
         sent |= dict(headers or {})
+        _check(url, sent)
         return self._settle(_Call(method, url, data, sent, reads, str(self.address.origin), told))
 
     def _settle(self, call: _Call) -> Answer:
@@ -174,9 +176,9 @@ class Door:
 
     def _redirected(self, call: _Call) -> Answer | faults.Fault:
         """One attempt, with the redirects of a GET inside the origin followed."""
-        url = call.url
+        url, ends = call.url, time.monotonic() + self._timeouts.total
         for _ in range(_MOST_REDIRECTS + 1):
-            got = self._once(call, url)
+            got = self._once(call, url, ends - time.monotonic())
             if isinstance(got, faults.Fault) or got.status not in _REDIRECTS:
                 return got
             target = faults.redirect(self.address.origin, url, got.headers.get("Location"))
@@ -187,13 +189,16 @@ class Door:
             url = target
         return faults.Fault(f"it redirects more than {_MOST_REDIRECTS} times", final=True, sent=True)
 
-    def _once(self, call: _Call, url: str) -> Answer | faults.Fault:
-        """Exactly one exchange: what was said, or why nothing was."""
+    def _once(self, call: _Call, url: str, seconds: float) -> Answer | faults.Fault:
+        """Exactly one exchange: what was said, or why nothing was.
+
+        :param seconds: that it may take
+        """
         signed = _Signed(self._auth.headers(self.address.origin), self.address.origin)
         begun, status, data = time.monotonic(), 0, b""
         got: faults.Fault | None = None
         _here.busy = True
-        with wire.Watch(self._timeouts.total) as watch:
+        with wire.Watch(max(seconds, 0.0)) as watch:
             try:
                 with self._send(call, url, signed) as response:
                     status, headers = response.status_code, response.headers
@@ -204,7 +209,7 @@ class Door:
                 OSError,
                 zlib.error,
                 wire.TimeUp,
-                wire.TooLarge,
+                wire.Oversized,
                 wire.Undecodable,
             ) as error:
                 # From here on nothing refers to the exception: it quotes the whole URL.
@@ -257,6 +262,15 @@ class Door:
     def _when(self, answer: Answer) -> str:
         wait = retry_after(answer.headers.get("Retry-After"), self._clock.now())
         return f", and to come back in {wait:.0f} s" if wait else ""
+
+
+def _check(url: str, headers: Mapping[str, str]) -> None:
+    """:raises UsageError: a patient would be named in the URL, or a header cannot be sent"""
+    if names_somebody(url):
+        raise UsageError("a request was to name a person in its URL: search by POST instead")
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise UsageError(f"the header {name} was to hold something that is not plain ASCII text")
 
 
 def _raise(call: _Call, fault: faults.Fault, attempts: int) -> NoReturn:

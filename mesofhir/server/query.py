@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from mesofhir.server.words import words
 
@@ -68,14 +68,20 @@ def is_personal(name: str, value: str) -> bool:
     return name != "identifier" or not all(_SYSTEM_ONLY.fullmatch(part) for part in parts)
 
 
+def names_somebody(url: str) -> bool:
+    """Whether a URL has a parameter about a person, such as ``name=`` or ``identifier=system|key``."""
+    pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    return any(_base(name) in _PERSONAL and is_personal(name, value) for name, value in pairs)
+
+
 def carries(url: str, secrets: Params) -> bool:
     """Whether a URL that a server made holds one of the values that may stand in none."""
     pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
-    names = _PERSONAL | {_base(name) for name, _ in secrets}
+    names = {_base(name) for name, _ in secrets}
     if any(_base(name) in names and value and is_personal(name, value) for name, value in pairs):
         return True
-    plain = [value for _, value in pairs] + [urlsplit(url).path]
-    return any(core in text for core in _cores(secrets) for text in plain)
+    texts = [value for _, value in pairs] + [unquote(urlsplit(url).path)]
+    return names_somebody(url) or any(core in text for core in _cores(secrets) for text in texts)
 
 
 def _cores(secrets: Params) -> Iterable[str]:

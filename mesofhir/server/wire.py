@@ -30,7 +30,7 @@ class TimeUp(Exception):
     """The total time of an attempt is over."""
 
 
-class TooLarge(Exception):
+class Oversized(Exception):
     """The body is larger than allowed."""
 
 
@@ -189,7 +189,7 @@ def body(response: requests.Response, limit: int, watch: Watch) -> bytes:
 
     Decompressed here and piece by piece, so that a gzip bomb ends at the limit and not in memory.
 
-    :raises TooLarge: more than that
+    :raises Oversized: more than that
     :raises Undecodable: broken compression, or one that was not asked for
     :raises TimeUp: the watch rang
     """
@@ -199,9 +199,8 @@ def body(response: requests.Response, limit: int, watch: Watch) -> bytes:
         for piece in inflate(chunk):
             size += len(piece)
             if size > limit:
-                raise TooLarge
+                raise Oversized
             parts.append(piece)
-    response.raw.release_conn()  # read to its end: the connection may serve again
     return b"".join(parts)
 
 

@@ -76,11 +76,13 @@ def test_a_silent_server_is_asked_again_and_a_silent_write_is_unknown() -> None:
         assert len(server.requests) == 4
 
 
-def test_a_connection_serves_many_requests() -> None:
-    with against(PATIENT) as (server, fhir):
+@pytest.mark.parametrize("status", [200, 204, 304, 404])
+def test_a_connection_serves_many_requests(status: int) -> None:
+    with against(always(status, PATIENT if status == 200 else None)) as (server, fhir):
         for _ in range(5):
-            fhir.read("Patient", "1")
-        assert (len(server.requests), server.connections) == (5, 1)
+            fhir.request("GET", "Patient/1")
+            fhir.request("PUT", "Patient/1", body=PATIENT)
+        assert (len(server.requests), server.connections) == (10, 1)
 
 
 # --- size ------------------------------------------------------------------------------------------------
@@ -207,6 +209,15 @@ def test_a_body_cut_short_is_no_answer(promised: int | None) -> None:
             fhir.read("Patient", "1")
         with pytest.raises(UnknownOutcome):
             fhir.create({"resourceType": "Patient"})
+
+
+def test_broken_json_is_told_from_another_kind_of_page() -> None:
+    body = b'{"resourceType": "Patient", "id": "1", "id": "2"}'
+    with (
+        against(always(200, body)) as (_, fhir),
+        pytest.raises(Unreachable, match=r"broken JSON: .*in one object"),
+    ):
+        fhir.read("Patient", "1")
 
 
 def test_a_dropped_answer_is_asked_for_again_only_if_it_was_a_read() -> None:
@@ -407,6 +418,15 @@ def test_expired_credentials_are_renewed_once(write: bool) -> None:
         assert len(server.requests) == 2
         with pytest.raises(NotAuthorised), client(server.url, auth=Bearer("old")) as other:
             other.read("Patient", "1")
+
+
+def test_credentials_that_are_renewed_in_vain_end() -> None:
+    always_new = Renewing()
+    always_new.tokens = ["old"] * 9
+    with against(always(401), auth=always_new) as (server, fhir):
+        with pytest.raises(NotAuthorised):
+            fhir.read("Patient", "1")
+        assert len(server.requests) == 2
 
 
 def test_netrc_and_environment_change_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

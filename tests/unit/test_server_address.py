@@ -51,6 +51,7 @@ def test_a_base_url_is_normalised(given: str, base: str) -> None:
         "https://fhir.example.org/a/%2e%2e/r4",
         "https://fhir.example.org/a/%252e%252e/r4",
         "https://fhir.example.org/a\\b",
+        "https://fhir.example.org/a%5C..%5Cr4",
         "https://fhir.example.org/a b",
         "https://fhir.example.org/a\nb",
         "https://fhir.example.org:0/",

@@ -227,6 +227,34 @@ def test_requests_never_leave_the_base(fhir: Server) -> None:
 
 
 @responses.activate
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Patient?identifier=https://c%7C1",
+        "Patient?family=Rossi",
+        "Patient?family:exact=Rossi",
+        "Procedure?_count=1&subject:Patient.name=Rossi&name=Rossi",
+        f"{BASE}?birthdate=1960-03-12",
+    ],
+)
+def test_nobody_is_named_in_a_url(fhir: Server, path: str) -> None:
+    for method in ("GET", "PUT"):
+        with pytest.raises(UsageError, match="person") as caught:
+            fhir.request(method, path)
+        assert "Rossi" not in str(caught.value)
+    assert len(responses.calls) == 0
+
+
+@responses.activate
+@pytest.mark.parametrize("value", ["a\r\nX: y", "Niccolò", "a\n", "\x00"])
+def test_a_header_that_cannot_be_sent_is_our_mistake(fhir: Server, value: str) -> None:
+    with pytest.raises(UsageError, match="If-Match") as caught:
+        fhir.update(PATIENT, version=value)
+    assert value not in str(caught.value)
+    assert len(responses.calls) == 0
+
+
+@responses.activate
 def test_what_a_caller_declares_a_read_is_asked_again(fhir: Server) -> None:
     reply("POST", "/Patient/$validate", None, 503)
     with pytest.raises(Unreachable):
