@@ -24,12 +24,15 @@ from mesofhir.fhir.picture import (
     absent,
     known,
     not_known,
-    read,
 )
 
 UCUM: Final = "http://unitsofmeasure.org"
 OPEN: Final = re.compile(r"[^|\s]+\|[^|]+")
 """``system|code``, FHIR's own way to write a coding in one string (R4 3.1.1.5.10)."""
+
+
+_OURS: Final = "mesofhir"
+"""The element id of a coding that no table of ours knows, by which it is told from codings of others."""
 
 
 class Coding(Protocol):
@@ -168,7 +171,7 @@ class Coded(Node):
     def _codings(self, token: str) -> list[dict[str, Any]]:
         if self.open and OPEN.fullmatch(token):
             system, code = token.split("|", 1)
-            return [{"system": system, "code": code}]
+            return [{"id": _OURS, "system": system, "code": code}]
         return [coding(c) for c in self.codes[token].codings]
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
@@ -180,9 +183,9 @@ class Coded(Node):
         if token is UNKNOWN:
             return not_known(old) | ({"text": words} if isinstance(words, str) else {})
         old = known(old) if old else None
-        then = read(self, old, w.world, path) if old is not None else None
-        if old is not None and self.says(old, w, path):
-            return self._relabelled(old, then.row if then else {}, w)
+        then = self._then(old, w, path)
+        if then is not None and _said(then.row, row, self.fields):
+            return self._relabelled(old, then.row, w)
         if old is not None and then is None and not w.force:
             w.doubts.append((path, "stands there in a form that cannot be read; left alone"))
             return old
@@ -209,6 +212,19 @@ class Coded(Node):
             if label:
                 new["text"] = label
         return new or None
+
+    def _then(self, old: Any, w: Writing, path: str) -> Reading | None:
+        """What stands there, if its codes can be read; its text alone decides nothing."""
+        r = Reading(w.world)
+        try:
+            self.get(old, r, path)
+        except Mismatch:
+            return None
+        return r
+
+    def says(self, x: Any, w: Writing, path: str) -> bool:
+        then = self._then(x, w, path)
+        return then is not None and _said(then.row, w.row, self.fields)
 
     def _relabelled(self, old: dict[str, Any], was: Row, w: Writing) -> Any:
         """A text of ours that another field has outdated (the other knee) is made anew."""
@@ -246,6 +262,8 @@ class Coded(Node):
         elif self.decisive:
             raise Mismatch(f"{path}: a {self.name} that is not in our table")
         elif others:
+            marked = [(i, c) for i, c in others if c.get("id") == _OURS]
+            others = marked or others
             i, c = others[0]
             value = f"{c.get('system', '')}|{c.get('code', '')}"
             if not self.open or len(others) > 1 or not OPEN.fullmatch(value):
@@ -263,7 +281,7 @@ class Coded(Node):
         return False
 
     def _seen_coding(self, r: Reading, path: str) -> None:
-        r.seen += [f"{path}.system", f"{path}.code", f"{path}.display"]
+        r.seen += [f"{path}.system", f"{path}.code", f"{path}.display", f"{path}.id"]
 
     def _read_text(self, x: Mapping[str, Any], r: Reading, path: str) -> None:
         words = x.get("text")
@@ -283,6 +301,10 @@ class Coded(Node):
         yield self.name, f"{path}.coding"
         if self.text:
             yield self.text, f"{path}.text"
+
+
+def _said(theirs: Row, ours: Row, fields: Iterable[str]) -> bool:
+    return all(theirs.get(name) == ours[name] for name in fields if name in ours)
 
 
 class Defined(Node):

@@ -207,6 +207,8 @@ def absent(x: Any) -> bool:
 
 def not_known(old: Any) -> dict[str, Any]:
     """The element with a data-absent-reason, beside the other extensions that it has."""
+    if absent(old):
+        return dict(old)
     others = [e for e in (old or {}).get("extension") or () if e.get("url") != ABSENT_REASON]
     kept = {k: v for k, v in (old or {}).items() if k == "id"}
     return {**kept, "extension": [*others, dict(_NOT_KNOWN)]}
@@ -417,7 +419,9 @@ class Along(Node):
     """
 
     def __init__(self, names: tuple[str, ...], value: Any) -> None:
-        self.names, self.value = names, value
+        self.names, self.make = names, value if callable(value) else None
+        self.node = Start(None) if callable(value) else picture(value)
+        self.mark = ("along", str(value))
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         values = [w.row[name] for name in self.names if name in w.row]
@@ -425,15 +429,16 @@ class Along(Node):
             return old
         if all(v is None for v in values):
             return None
-        return self.value(w.row, w.world) if callable(self.value) else self.value
+        return self.make(w.row, w.world) if self.make else self.node.put(w, old, path)
 
     def get(self, x: Any, r: Reading, path: str) -> None:
-        if not callable(self.value) and not _equal(x, self.value):
-            raise Mismatch(f"{path}: not the expected constant")
-        r.seen.append(path)
+        if self.make:
+            r.seen.append(path)
+        else:
+            self.node.get(x, r, path)
 
     def fits(self, x: Any, world: Any) -> bool:
-        return callable(self.value) or _equal(x, self.value)
+        return self.node.fits(x, world)
 
 
 class Absent(Node):
@@ -475,14 +480,27 @@ class Object(Node):
             new[k] = value
             said = said or (value is not None and not part.constant and self._speaks(part, w.row))
             if isinstance(part, Field | Echo) and not part.codec.complex and part.stated(w.row):
-                unknown = value is None and part.unknown(w.row)
-                new["_" + k] = (not_known if unknown else known)(old.get("_" + k))
-                said = said or unknown
+                said = self._say_unknown(k, value is None and part.unknown(w.row), new) or said
             if value is not None and k not in old:
                 self._sole_choice(k, new, w, path)
         if not said:  # nothing left that our constants would describe
             new = {k: v for k, v in new.items() if k not in self.parts}
         return {k: v for k, v in new.items() if v is not None} or None
+
+    def _say_unknown(self, k: str, unknown: bool, new: dict[str, Any]) -> bool:
+        """P10 for a primitive: on its sibling ``_birthDate``; an extension says it in place of its value."""
+        if "url" in self.parts:
+            now = (not_known if unknown else known)({"extension": new["extension"]} if "extension" in new else None)
+            new["extension"] = (now or {}).get("extension")
+        else:
+            new["_" + k] = (not_known if unknown else known)(new.get("_" + k))
+        return unknown
+
+    def _unknown(self, x: dict[str, Any], k: str) -> str:
+        """Where ``x`` says that the primitive ``k`` is unknown; "" if it does not."""
+        if "url" in self.parts:
+            return "extension" if k.startswith("value") and absent(x) else ""
+        return "_" + k if absent(x.get("_" + k)) else ""
 
     def _speaks(self, part: Node, row: Row) -> bool:
         return bool(part.fields) or isinstance(part, Echo) or part.stated(row)
@@ -504,13 +522,17 @@ class Object(Node):
             here = f"{path}.{k}"
             if k in x:
                 _guarded(part, x[k], r, here)
-            elif absent(x.get("_" + k)) and isinstance(part, Field):
-                r.say(part.name, UNKNOWN, f"{path}._{k}")
-            elif absent(x.get("_" + k)) and isinstance(part, Echo):
-                r.echoes.append((f"{path}._{k}", part, x["_" + k]))
-                r.seen.append(f"{path}._{k}")
+            elif isinstance(part, Field | Echo) and (said := self._unknown(x, k)):
+                self._get_unknown(part, x[said], r, f"{path}.{said}")
             elif part.constant:
                 raise Mismatch(f"{here}: missing")
+
+    def _get_unknown(self, part: Field | Echo, x: Any, r: Reading, path: str) -> None:
+        if isinstance(part, Field):
+            r.say(part.name, UNKNOWN, path)
+        else:
+            r.echoes.append((path, part, x if isinstance(x, dict) else {"extension": x}))
+            r.seen.append(path)
 
     def fits(self, x: Any, world: Any) -> bool:
         return isinstance(x, dict) and all(
@@ -814,7 +836,7 @@ def _tells(node: Node) -> bool:
 
 def _apart(a: Node, b: Node) -> bool:
     """Can no item be claimed by both pictures?"""
-    if isinstance(a, Constant | Along) and isinstance(b, Constant | Along):
+    if isinstance(a, Constant) and isinstance(b, Constant):
         return not _equal(a.value, b.value)
     if isinstance(a, Object) and isinstance(b, Object):
         return any(

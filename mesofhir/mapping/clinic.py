@@ -65,6 +65,17 @@ class World:
     made: Collection[Link] = ()
     title: Callable[[str, str], str] = lambda table, key: ""
     targets: Mapping[str, Link] = field(default_factory=dict)
+    _known: tuple[int, frozenset[Link]] = (-1, frozenset())
+
+    def target(self, literal: str) -> Link | None:
+        """What a literal reference leads to, as far as it is ours: relative, absolute, or of one version."""
+        return self.targets.get(literal) or self.targets.get(tail(literal))
+
+    def knows(self, link: Link) -> bool:
+        """Is it known where the record is?"""
+        if self._known[0] != len(self.targets):
+            self._known = (len(self.targets), frozenset(self.targets.values()))
+        return link in self._known[1]
 
 
 Takes = Callable[[Row], bool]
@@ -150,10 +161,13 @@ class Clinic:
 
     def _back(self, x: Any, world: World, table: str, kinds: tuple[str, ...]) -> Link:
         literal = x.get("reference")
-        resolved = world.targets.get(literal) if isinstance(literal, str) else None
+        resolved = world.target(literal) if isinstance(literal, str) else None
         named = self.link(x.get("type") or _kind(literal) or kinds[0], x.get("identifier"))
-        if resolved and named and (resolved.table, resolved.key) != (named.table, named.key):
-            raise ValueError("the literal and the identifier name two different records")
+        if named and isinstance(literal, str) and literal:
+            if resolved and (resolved.table, resolved.key) != (named.table, named.key):
+                raise ValueError("the literal and the identifier name two different records")
+            if not resolved and world.knows(named):
+                raise ValueError("the literal leads elsewhere than the record that the identifier names")
         link = resolved or named
         if link is None or link.table != table or link.kind not in kinds:
             raise ValueError
@@ -256,9 +270,17 @@ def _narrative(table: str) -> Callable[[Row, World], Any]:
     return lambda row, world: narrative(table, row, world.language, world.title)
 
 
+_TAIL: Final = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/]+)(?:/_history/[^/]+)?$")
+
+
+def tail(literal: str) -> str:
+    """``Patient/1``, also of ``https://ehr.example/fhir/Patient/1/_history/2``."""
+    m = _TAIL.search(literal)
+    return f"{m[1]}/{m[2]}" if m else literal
+
+
 def _kind(literal: Any) -> str:
-    """The type in a literal reference: ``Patient/1``, ``https://ehr.example/fhir/Patient/1/_history/2``."""
-    m = re.search(r"(?:^|/)([A-Z][A-Za-z]+)/[^/]+(?:/_history/[^/]+)?$", literal) if isinstance(literal, str) else None
+    m = _TAIL.search(literal) if isinstance(literal, str) else None
     return m[1] if m else ""
 
 

@@ -86,9 +86,7 @@ def shapes(c: Clinic) -> list[Shape]:
     request = {
         "extension": purpose,
         "instantiatesCanonical": [Field("protocol", _protocol())],
-        "status": status_copy(
-            {**_PLAN, "planned": "active"}, {"active": "planned", **_PLAN_ALONE, "draft": "planned"}
-        ),
+        "status": status_copy({**_PLAN, "planned": "active"}, {**_PLAN_ALONE, "active": "planned"}),
         "intent": Start("plan"),
         "code": defined("mesotherapy-cycle"),
         "occurrenceTiming": timing(),

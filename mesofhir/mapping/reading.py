@@ -6,6 +6,7 @@ record of ours is *noted* with its path (architecture, rules 3 and 11).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,12 +15,13 @@ import msgspec
 
 from mesofhir.errors import InvalidInput
 from mesofhir.fhir.picture import UNKNOWN, Echo, Mismatch, Reading, unaccounted
-from mesofhir.mapping.clinic import Clinic, Link, Shape, World
+from mesofhir.mapping.clinic import Clinic, Link, Shape, World, tail
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.mapping.writing import complications
 from mesofhir.records import TABLES, TreatmentHistory, nest
 
-PEOPLE: Final = {"Patient": "patients", "Practitioner": "practitioners"}
+ADOPTED: Final = {"Patient": "patients", "Practitioner": "practitioners", "AllergyIntolerance": "allergies"}
+"""What the EHR may have already: our references carry the clinic's key beside its own resource."""
 ENVELOPE: Final = ("$.id", "$.meta.versionId", "$.meta.lastUpdated", "$.meta.source")
 MODIFIERS: Final = frozenset(
     {
@@ -110,10 +112,7 @@ class _Understanding:
                 self.targets[f"{x.get('resourceType')}/{x.get('id')}"] = link
                 if n < len(urls) and urls[n]:
                     self.targets[urls[n]] = link
-        for x in resources:
-            if clinic.link_of(x):
-                for literal, link in _people(x, clinic):
-                    self.targets.setdefault(literal, link)
+        self.targets |= _adopted(resources, clinic, set(self.targets.values()))
 
     def result(self) -> Understood:
         reads = list(self._single())
@@ -138,7 +137,7 @@ class _Understanding:
         for x in self.resources:
             kind = str(x.get("resourceType"))
             link = self.clinic.link_of(x)
-            if link is None and kind in PEOPLE:
+            if link is None and kind in ADOPTED:
                 link = self.targets.get(f"{kind}/{x.get('id')}")
             shapes = self.shapes.get((kind, link.table), []) if link else []
             if link is None:
@@ -214,8 +213,7 @@ class _Understanding:
 
     def _copies(self, reads: list[_Read], rows: dict[str, dict[str, dict[str, Any]]]) -> None:
         """What only a copy says is taken from it; a copy that says something else is noted."""
-        taken: set[tuple[int, str]] = set()
-        for r in reads:
+        for r in sorted(reads, key=lambda r: self.shapes.order[id(r.shape)]):
             for path, echo, x in r.reading.echoes:
                 owner, name = self._owner(r, echo, rows), echo.name.lstrip("^/")
                 if owner is None:
@@ -224,7 +222,6 @@ class _Understanding:
                     said = _alone(echo, x)
                     if said:
                         owner[name] = said[0]
-                        taken.add((id(owner), name))
                         continue
                 if not echo.agrees(x, owner.get(name), r.reading.world):
                     r.reading.seen = [p for p in r.reading.seen if not p.startswith(path)]
@@ -347,13 +344,24 @@ def _changed_meaning(x: dict[str, Any], reading: Reading) -> str:
     return ""
 
 
-def _people(x: Any, clinic: Clinic) -> Iterator[tuple[str, Link]]:
-    """The literal references to people that carry an identifier of ours beside them."""
+def _adopted(resources: list[dict[str, Any]], clinic: Clinic, placed: set[Link]) -> dict[str, Link]:
+    """Resources of the EHR that stand for records of ours, as our own references say: literal and identifier
+    beside it. Where they disagree, most of them are right; the others will not be believed."""
+    votes: dict[Link, Counter[str]] = {}
+    for x in resources:
+        if clinic.link_of(x):
+            for literal, link in _named(x, clinic):
+                if link not in placed:
+                    votes.setdefault(link, Counter())[tail(literal)] += 1
+    return {count.most_common(1)[0][0]: link for link, count in votes.items()}
+
+
+def _named(x: Any, clinic: Clinic) -> Iterator[tuple[str, Link]]:
     for value in x.values() if isinstance(x, dict) else x:
         if isinstance(value, dict | list):
-            yield from _people(value, clinic)
+            yield from _named(value, clinic)
     if isinstance(x, dict) and isinstance(x.get("reference"), str):
-        for kind, table in PEOPLE.items():
+        for kind, table in ADOPTED.items():
             link = clinic.link(kind, x.get("identifier"))
             if link and link.table == table:
                 yield x["reference"], link

@@ -53,7 +53,13 @@ class Allergies:
         """Which of our allergies the EHR has already, and which of our negations it contradicts."""
         theirs = [x for x in self.of.get(subject, ()) if not _codes(x, "verificationStatus") & _NOT_REAL]
         foreign = [x for x in theirs if self.clinic.link_of(x) is None]
-        active = [x for x in theirs if _positive(x) and _codes(x, "clinicalStatus") <= {"active"}]
+        items = list(items)
+        stated = {m.link for m in items}  # what the clinic itself states is its own contradiction, and sent
+        active = [
+            x
+            for x in theirs
+            if _positive(x) and _codes(x, "clinicalStatus") <= {"active"} and self.clinic.link_of(x) not in stated
+        ]
         out: dict[Link, Adopted] = {}
         for m in items:
             if m.link.kind != "AllergyIntolerance":
