@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from mesofhir.fhir.picture import (
     UNKNOWN,
+    Along,
     Codec,
     Field,
     Mismatch,
@@ -229,7 +230,11 @@ class Coded(Node):
     def _relabelled(self, old: dict[str, Any], was: Row, w: Writing) -> Any:
         """A text of ours that another field has outdated (the other knee) is made anew."""
         label = self._label({**was, **w.row}, w.world.language)
-        outdated = "text" in old and self._made(old["text"], was.get(self.name)) and not self._current(old["text"], w.row, was)
+        outdated = (
+            "text" in old
+            and self._made(old["text"], was.get(self.name))
+            and not self._current(old["text"], w.row, was)
+        )
         return old | {"text": label} if outdated and label else old
 
     def _current(self, text: Any, row: Row, was: Row) -> bool:
@@ -335,7 +340,9 @@ class Defined(Node):
     def get(self, x: Any, r: Reading, path: str) -> None:
         if self._at(x) is None:
             raise Mismatch(f"{path}: does not say {self.token}")
-        r.seen += [f"{path}.coding[{i}]" for i, c in enumerate(x["coding"]) if c in self.codings or i == self._at(x)]
+        r.seen += [
+            f"{path}.coding[{i}]" for i, c in enumerate(x["coding"]) if c in self.codings or i == self._at(x)
+        ]
         if x.get("text") in [self.codes.label(self.token, language) for language in ("it", "en")]:
             r.seen.append(f"{path}.text")
 
@@ -447,11 +454,16 @@ def quantity(name: str, unit: str, system: str = UCUM) -> Whole:
     return Whole({"value": Field(name, DECIMAL), "unit": unit, "system": system, "code": unit})
 
 
+def measured_in(name: str, unit: str) -> Whole:
+    """A Quantity whose unit (UCUM code) is a field too."""
+    return Whole(
+        {"value": Field(name, DECIMAL), "system": Along((name, unit), UCUM), "code": Field(unit, TEXT)}
+    )
+
+
 def period(start: str | Node, end: str | Node) -> dict[str, Node]:
     """A Period from two fields."""
-    return {
-        k: Field(v, TIME) if isinstance(v, str) else v for k, v in (("start", start), ("end", end))
-    }
+    return {k: Field(v, TIME) if isinstance(v, str) else v for k, v in (("start", start), ("end", end))}
 
 
 def note(text: str, mark: str = "mesofhir-note") -> list[dict[str, Any]]:

@@ -467,7 +467,9 @@ class Object(Node):
         self.decisive = any(p.decisive for p in self.parts.values())
 
     def stated(self, row: Row) -> bool:
-        return self.constant or self.always or any(p.stated(row) for p in self.parts.values() if not p.constant)
+        return (
+            self.constant or self.always or any(p.stated(row) for p in self.parts.values() if not p.constant)
+        )
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         if not self.stated(w.row):
@@ -490,7 +492,9 @@ class Object(Node):
     def _say_unknown(self, k: str, unknown: bool, new: dict[str, Any]) -> bool:
         """P10 for a primitive: on its sibling ``_birthDate``; an extension says it in place of its value."""
         if "url" in self.parts:
-            now = (not_known if unknown else known)({"extension": new["extension"]} if "extension" in new else None)
+            now = (not_known if unknown else known)(
+                {"extension": new["extension"]} if "extension" in new else None
+            )
             new["extension"] = (now or {}).get("extension")
         else:
             new["_" + k] = (not_known if unknown else known)(new.get("_" + k))

@@ -3,10 +3,10 @@
 
 from typing import Any
 
-from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, Status, note, period, table
+from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, Status, measured_in, note, period, table
 from mesofhir.fhir.picture import Along, Computed, Echo, Field, Row, Start
 from mesofhir.mapping.clinic import Clinic, Shape, World, ext
-from mesofhir.mapping.common import WITHDRAWN, coded, defined, measured, same
+from mesofhir.mapping.common import WITHDRAWN, coded, defined, same
 from mesofhir.terminology import LOCAL, code_set
 
 _STATUS = same("completed", "revoked", WITHDRAWN)
@@ -32,7 +32,7 @@ def shapes(c: Clinic) -> list[Shape]:
                 "url": ext("session-window")["url"],
                 "extension": [
                     {"url": "relation", "valueCode": Field("window", table(same("before", "after")))},
-                    {"url": "duration", "valueQuantity": measured("lasts", "lasts_unit")},
+                    {"url": "duration", "valueQuantity": measured_in("lasts", "lasts_unit")},
                 ],
             },
         ],
@@ -66,4 +66,9 @@ def _other_language(row: Row, world: World) -> str:
 def _category(row: Row, world: World) -> Any:
     kind = "preparation" if row.get("window") == "before" else "aftercare"
     kinds = code_set("kinds")
-    return [{"coding": [{"system": LOCAL, "code": kind, "display": kinds.label(kind, "en")}], "text": kinds.label(kind, world.language)}]
+    return [
+        {
+            "coding": [{"system": LOCAL, "code": kind, "display": kinds.label(kind, "en")}],
+            "text": kinds.label(kind, world.language),
+        }
+    ]

@@ -99,7 +99,9 @@ def _excluded(c: Clinic) -> list[Shape]:
         shape(
             {
                 "code": Coded("kind", OneSystem(LOINC, {kind: loinc}), decisive=True),
-                "valueCodeableConcept": {"coding": [{"system": system, "code": code} for code in value.values()]},
+                "valueCodeableConcept": {
+                    "coding": [{"system": system, "code": code} for code in value.values()]
+                },
             },
             lambda row, kind=kind: row.get("kind") == kind,  # type: ignore[misc]
             f"{kind}-status",
@@ -108,6 +110,8 @@ def _excluded(c: Clinic) -> list[Shape]:
     ]
     rest = shape(
         {"code": Coded("kind", contraindications, decisive=True), "valueBoolean": False},
-        lambda row: row.get("kind") in contraindications and row.get("kind") not in {*lacking, "drug-allergy"},
+        lambda row: (
+            row.get("kind") in contraindications and row.get("kind") not in {*lacking, "drug-allergy"}
+        ),
     )
     return [*special, rest]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mesofhir.fhir.elements import DECIMAL, TEXT, UCUM, Coded, Defined, OneSystem
-from mesofhir.fhir.picture import Along, Both, Codec, Echo, Field, Row, Whole
+from mesofhir.fhir.elements import Coded, Defined, OneSystem
+from mesofhir.fhir.picture import Both, Codec, Echo, Row
 from mesofhir.mapping.clinic import ext
 from mesofhir.terminology import code_set
 
@@ -64,17 +64,6 @@ def status_copy(words: Mapping[str, str], alone: Mapping[str, str]) -> Echo:
     known = frozenset(words.values())
     codec = Codec(lambda v, _: words[v], fits=lambda x, _: x in known)
     return Echo("status", codec, alone=alone.__getitem__, decisive=True)
-
-
-def measured(name: str, unit_name: str) -> Whole:
-    """A quantity whose UCUM unit is a field too."""
-    return Whole(
-        {
-            "value": Field(name, DECIMAL),
-            "system": Along((name, unit_name), UCUM),
-            "code": Field(unit_name, TEXT),
-        }
-    )
 
 
 CERTAINTY: Final = "condition-ver-status"

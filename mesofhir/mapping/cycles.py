@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from mesofhir.fhir.elements import DECIMAL, INTEGER, TIME, Status, note, period, table
+from mesofhir.fhir.elements import DECIMAL, INTEGER, Status, note, period, table
 from mesofhir.fhir.picture import Along, Codec, Field, Start
 from mesofhir.mapping.clinic import Clinic, Shape, ext
 from mesofhir.mapping.common import WITHDRAWN, coded, defined, same, site, status_copy, word

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from mesofhir.fhir.elements import TIME, Coded, OneSystem, Only, Status, note
+from mesofhir.fhir.elements import TIME, Coded, OneSystem, Only, Status, measured_in, note
 from mesofhir.fhir.picture import Field, Row
 from mesofhir.mapping.clinic import Clinic, Shape, Takes, ext
-from mesofhir.mapping.common import CERTAINTY, HL7, SEVERITY, WITHDRAWN, coded, defined, hl7, measured, same
+from mesofhir.mapping.common import CERTAINTY, HL7, SEVERITY, WITHDRAWN, coded, defined, hl7, same
 from mesofhir.terminology import LOCAL
 
 UNEXPECTED: Final = frozenset(
@@ -37,7 +37,7 @@ def shapes(c: Clinic) -> list[Shape]:
         "effectiveDateTime": Field("onset", TIME),
         "valueCodeableConcept": coded("effect", "reactions"),
         "component": [
-            {"code": defined("reaction-duration"), "valueQuantity": measured("duration", "duration_unit")},
+            {"code": defined("reaction-duration"), "valueQuantity": measured_in("duration", "duration_unit")},
             {"code": defined("reaction-severity"), "valueCodeableConcept": _severity()},
         ],
         "note": note("note"),
@@ -45,7 +45,7 @@ def shapes(c: Clinic) -> list[Shape]:
     illness = {
         "extension": [
             {"url": _DUE_TO, "valueReference": c.parent("sessions", "Procedure")},
-            ext("reaction-duration", valueQuantity=measured("duration", "duration_unit")),
+            ext("reaction-duration", valueQuantity=measured_in("duration", "duration_unit")),
         ],
         "code": coded("effect", "reactions"),
         "severity": _severity(),

@@ -70,7 +70,9 @@ def _issue(c: Clinic) -> Shape:
             }
         ],
     }
-    return c.shape("findings", "DetectedIssue", parts, profiled="mesotherapy-contraindication", subject="patient")
+    return c.shape(
+        "findings", "DetectedIssue", parts, profiled="mesotherapy-contraindication", subject="patient"
+    )
 
 
 def _conditions(c: Clinic) -> list[Shape]:

@@ -1,6 +1,6 @@
 """Usual medicines (fact 33)."""
 
-from mesofhir.fhir.elements import TEXT, TIME, Status, note, period
+from mesofhir.fhir.elements import TEXT, Status, note, period
 from mesofhir.fhir.picture import Field
 from mesofhir.mapping.clinic import Clinic, Shape
 from mesofhir.mapping.common import WITHDRAWN, coded, same

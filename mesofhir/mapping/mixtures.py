@@ -1,10 +1,21 @@
 """What was given in a session: one MedicationAdministration a mixture, its Medication contained
 (facts 8, 12, 27; clinical model, decision 5)."""
 
-from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, UCUM, Coded, Status, note, period, quantity
+from mesofhir.fhir.elements import (
+    BOOLEAN,
+    TEXT,
+    TIME,
+    UCUM,
+    Coded,
+    Status,
+    measured_in,
+    note,
+    period,
+    quantity,
+)
 from mesofhir.fhir.picture import Along, Always, Computed, Each, Echo, Field, Row, Whole
 from mesofhir.mapping.clinic import Clinic, Shape, World, ext
-from mesofhir.mapping.common import WITHDRAWN, coded, measured
+from mesofhir.mapping.common import WITHDRAWN, coded
 from mesofhir.terminology import code_set
 
 _ONE = {"value": 1, "system": UCUM, "code": "1"}  # amounts are those of one mixture
@@ -30,7 +41,9 @@ def shapes(c: Clinic) -> list[Shape]:
             "resourceType": "Medication",
             "id": _ID,
             "code": {"text": Field("name", TEXT)},
-            "amount": Whole({"numerator": quantity("prepared", "mL"), "denominator": Along(("prepared",), _ONE)}),
+            "amount": Whole(
+                {"numerator": quantity("prepared", "mL"), "denominator": Along(("prepared",), _ONE)}
+            ),
             "ingredient": [
                 Each(
                     "drugs",
@@ -43,7 +56,7 @@ def shapes(c: Clinic) -> list[Shape]:
                         "isActive": Field("active", BOOLEAN),
                         "strength": Whole(
                             {
-                                "numerator": measured("amount", "amount_unit"),
+                                "numerator": measured_in("amount", "amount_unit"),
                                 "denominator": Along(("amount", "amount_unit"), _ONE),
                             }
                         ),
@@ -71,5 +84,3 @@ def shapes(c: Clinic) -> list[Shape]:
         "note": note("note"),
     }
     return [c.shape("mixtures", "MedicationAdministration", given, profiled="mesotherapy-administration")]
-
-

@@ -1,7 +1,7 @@
 """What goes with a cycle: maintenance and repetition, combined therapies and alternatives, goals
 (facts 3, 4, 18, 34 to 36)."""
 
-from mesofhir.fhir.elements import TEXT, TIME, Status, note, period, quantity
+from mesofhir.fhir.elements import TEXT, Status, note, period, quantity
 from mesofhir.fhir.picture import Decoration, Field, Start
 from mesofhir.mapping.clinic import Clinic, Shape, ext
 from mesofhir.mapping.common import WITHDRAWN, coded, defined, hl7, same, word
@@ -52,7 +52,15 @@ def _therapy(c: Clinic) -> Shape:
 def _goal(c: Clinic) -> Shape:
     """Pain is the measured outcome (facts 34, 35)."""
     lifecycle = same(
-        "proposed", "planned", "accepted", "active", "on-hold", "completed", "cancelled", "rejected", WITHDRAWN
+        "proposed",
+        "planned",
+        "accepted",
+        "active",
+        "on-hold",
+        "completed",
+        "cancelled",
+        "rejected",
+        WITHDRAWN,
     )
     achievement = same(
         "in-progress", "improving", "worsening", "no-change", "achieved", "sustaining", "not-achieved",

@@ -40,7 +40,8 @@ def _rows(table: Table, where: dict[tuple[str, str], list[str]]) -> Iterator[str
                 name = f"{c.name}.{v.name}"
                 yield f"| `{name}` | {_paths(where.get((table.name, name), []))} | {v.description} |"
         else:
-            yield f"| `{c.name}` | {_paths(where.get((table.name, c.name), []))} | {_described(c.description, c.unit)} |"
+            paths = _paths(where.get((table.name, c.name), []))
+            yield f"| `{c.name}` | {paths} | {_described(c.description, c.unit)} |"
 
 
 def _described(text: str, unit: str) -> str:

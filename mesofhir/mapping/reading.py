@@ -179,7 +179,9 @@ class _Understanding:
                 if name not in row:
                     row[name] = value
                 elif not name.startswith("@") and not _alike(r.shape, name, row[name], value) and report:
-                    self.out.notes.append(Note(r.resource, "$", f"`{name}` differs from another resource of the record"))
+                    self.out.notes.append(
+                        Note(r.resource, "$", f"`{name}` differs from another resource of the record")
+                    )
         for table in rows.values():
             for row in list(table.values()):
                 patient = row.get("patient")
@@ -189,7 +191,9 @@ class _Understanding:
                     break
         return rows
 
-    def _owner(self, r: _Read, echo: Echo, rows: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, Any] | None:
+    def _owner(
+        self, r: _Read, echo: Echo, rows: Mapping[str, Mapping[str, dict[str, Any]]]
+    ) -> dict[str, Any] | None:
         row = rows.get(r.link.table, {}).get(r.link.key, {})
         if echo.name.startswith("/"):
             patient = r.link.key if r.link.table == "patients" else row.get("patient", "")
@@ -225,7 +229,11 @@ class _Understanding:
                         continue
                 if not echo.agrees(x, owner.get(name), r.reading.world):
                     r.reading.seen = [p for p in r.reading.seen if not p.startswith(path)]
-                    self.out.notes.append(Note(r.resource, path, f"says something else than `{name}` of the record that owns it"))
+                    self.out.notes.append(
+                        Note(
+                            r.resource, path, f"says something else than `{name}` of the record that owns it"
+                        )
+                    )
 
     def _parents(self, rows: dict[str, dict[str, dict[str, Any]]]) -> None:
         """A record whose resource does not name its parent is named by it (an aftercare's instructions)."""
@@ -269,17 +277,21 @@ class _Understanding:
                 else:
                     lost[table, key] = "its patient is not known"
         named: set[tuple[str, str]] = set()
-        for patient, own in mine.items():
+        for own in mine.values():
             try:
                 histories, orphans = nest(own)
             except (InvalidInput, msgspec.ValidationError) as why:
                 for table, records in own.items():
                     if table != "practitioners":
-                        lost |= dict.fromkeys(((table, k) for k in records), f"its history cannot be read: {_safe(why)}")
+                        lost |= dict.fromkeys(
+                            ((table, k) for k in records), f"its history cannot be read: {_safe(why)}"
+                        )
                 continue
             gone = {(t, row["key"]) for t, row in orphans}
             named |= {(t, k) for t, records in own.items() for k in records} - gone
-            lost |= {(t, k): "the record that it stands in is missing" for t, k in gone if t != "practitioners"}
+            lost |= {
+                (t, k): "the record that it stands in is missing" for t, k in gone if t != "practitioners"
+            }
             self.out.histories += histories
         for r in reads:
             at = (r.link.table, r.link.key)
@@ -291,7 +303,9 @@ class _Understanding:
                 self.out.sources[r.link] = r.resource
         self.out.histories.sort(key=lambda h: h.key)
 
-    def _misplaced(self, table: str, row: Mapping[str, Any], rows: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
+    def _misplaced(
+        self, table: str, row: Mapping[str, Any], rows: Mapping[str, Mapping[str, dict[str, Any]]]
+    ) -> str:
         parent = TABLES[table].parent
         if not parent:
             return ""

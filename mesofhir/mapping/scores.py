@@ -16,11 +16,15 @@ def shapes(c: Clinic) -> list[Shape]:
             "scores",
             "Observation",
             {
-                "extension": [ext("assessment-point", valueCodeableConcept=word("point", "assessment_points"))],
+                "extension": [
+                    ext("assessment-point", valueCodeableConcept=word("point", "assessment_points"))
+                ],
                 "basedOn": [c.parent("cycles", "ServiceRequest")],
                 "partOf": [c.ref("session", "sessions", "Procedure")],
                 "status": Status("status", same(WITHDRAWN), default="final"),
-                "category": Decoration({"coding": [{"system": HL7 + "observation-category", "code": "survey"}]}),
+                "category": Decoration(
+                    {"coding": [{"system": HL7 + "observation-category", "code": "survey"}]}
+                ),
                 "code": Coded("scale", OneSystem(LOINC, _SCALES), decisive=True),
                 "effectiveDateTime": Field("taken", TIME),
                 "valueQuantity": quantity("value", "{score}"),

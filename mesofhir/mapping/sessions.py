@@ -116,4 +116,3 @@ def _complications(row: Row, world: Any) -> Any:
         codings = [{"system": x.system, "code": x.code, "display": x.display} for x in codes[effect].codings]
         found.append({"coding": codings, "text": codes.label(effect, world.language)})
     return found or None
-

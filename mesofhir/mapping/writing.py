@@ -142,7 +142,11 @@ class _Graph:
                 found = [link] if link in made else []
             else:
                 inside = TABLES[other].parent == table
-                keys = [r["key"] for r in self.rows.get(other, {}).values() if not inside or r.get("of") == row["key"]]
+                keys = [
+                    r["key"]
+                    for r in self.rows.get(other, {}).values()
+                    if not inside or r.get("of") == row["key"]
+                ]
                 found = [ln for key in sorted(keys) if (ln := Link(kind, other, key)) in made]
             if found:
                 out[name] = found if other else found[0]
@@ -158,8 +162,9 @@ class _Graph:
             held = places.get((table, row["key"]), set())
             for name, value in row.items():
                 if name[0] not in "@^/" and value is not None and value != [] and name not in held:
-                    yield Fault(table, row["key"], name, f"$..{table}[?(@.key)].{name}", f"`{name}` has no place in {_what(table, row)}",
-                                hint="leave it out, or correct the record's kind or status")  # fmt: skip
+                    what = f"`{name}` has no place in {_what(table, row)}"
+                    hint = "leave it out, or correct the record's kind or status"
+                    yield Fault(table, row["key"], name, f"{table}: {name}", what, hint=hint)
 
 
 def readable(shape: Shape, resource: Mapping[str, Any], world: World) -> bool:
@@ -178,7 +183,9 @@ def complications(rows: Mapping[str, Mapping[str, Mapping[str, Any]]], session: 
 
 
 def _what(table: str, row: Mapping[str, Any]) -> str:
-    kind = next((f"{n} `{row[n]}`" for n in ("status", "kind", "role", "phase") if isinstance(row.get(n), str)), "")
+    kind = next(
+        (f"{n} `{row[n]}`" for n in ("status", "kind", "role", "phase") if isinstance(row.get(n), str)), ""
+    )
     return f"a record of `{table}`" + (f" whose {kind.replace(' ', ' is ', 1)}" if kind else "")
 
 
@@ -203,5 +210,14 @@ def _unreadable(m: Made) -> Iterator[Fault]:
         if ours is None or ours == [] or name.startswith("@"):
             continue
         if theirs is not ours and theirs != ours:
-            hint = "its own wording says no more than the code: leave it out" if name.endswith("_text") else ""
-            yield Fault(table, key, name, f"$..{table}[?(@.key)].{name}", f"{m.link.kind} cannot carry this value of `{name}`", hint=hint)
+            hint = (
+                "its own wording says no more than the code: leave it out" if name.endswith("_text") else ""
+            )
+            yield Fault(
+                table,
+                key,
+                name,
+                f"{table}: {name}",
+                f"{m.link.kind} cannot carry this value of `{name}`",
+                hint=hint,
+            )

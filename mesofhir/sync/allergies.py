@@ -58,7 +58,9 @@ class Allergies:
         active = [
             x
             for x in theirs
-            if _positive(x) and _codes(x, "clinicalStatus") <= {"active"} and self.clinic.link_of(x) not in stated
+            if _positive(x)
+            and _codes(x, "clinicalStatus") <= {"active"}
+            and self.clinic.link_of(x) not in stated
         ]
         out: dict[Link, Adopted] = {}
         for m in items:
@@ -67,13 +69,13 @@ class Allergies:
             if m.link.table == "allergies":
                 same = next((x for x in foreign if _positive(x) and _same(m.resource, x)), None)
                 if same:
-                    out[m.link] = Adopted(
-                        f"AllergyIntolerance/{same['id']}",
-                        f"the EHR has this allergy already (AllergyIntolerance/{same['id']}): not doubled, and not changed",
-                    )
+                    there = f"AllergyIntolerance/{same['id']}"
+                    out[m.link] = Adopted(there, f"the EHR has this allergy already ({there}): neither doubled nor changed")
             elif active and "status" not in m.row:
                 ids = ", ".join(sorted(f"AllergyIntolerance/{x['id']}" for x in active))
-                out[m.link] = Adopted("", f"“none known” is not sent: the server holds an active allergy ({ids})")
+                out[m.link] = Adopted(
+                    "", f"“none known” is not sent: the server holds an active allergy ({ids})"
+                )
         return out
 
 

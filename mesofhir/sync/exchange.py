@@ -104,7 +104,7 @@ class Exchange:
     def _settle(self, part: list[Made]) -> None:
         for attempt in range(TRIES):
             if attempt:  # those who met must part
-                self.pause(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
+                self.pause(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))  # noqa: S311 - only a pause
             try:
                 results = self.server.bundle([self._create(m) for m in part])
             except TooLarge:
@@ -134,8 +134,8 @@ class Exchange:
             self.note(m, "unknown")
         if lost:
             raise UnknownOutcome(
-                f"the answer to a write was lost, and {len(lost)} of {len(part)} resources are not on the server (yet); "
-                "look at it before pushing again"
+                f"the answer to a write was lost, and {len(lost)} of {len(part)} resources are not on the server "
+                "(yet); look at it before pushing again"
             )
         return [EntryResult(200, f"{m.link.kind}/{found[m.link]['id']}", None, found[m.link]) for m in part]
 
@@ -164,7 +164,9 @@ class Exchange:
                 kind, _, id = (r.location or "").partition("/")
                 answer = self.server.read(kind, id)
                 if answer.body is None or answer.status != 200:
-                    raise Refused(f"the server does not show the {m.link.kind} that it says it has", answer.status)
+                    raise Refused(
+                        f"the server does not show the {m.link.kind} that it says it has", answer.status
+                    )
                 x = answer.body
             theirs[m.link] = x
             self._name(m, f"{m.link.kind}/{x['id']}")
@@ -199,10 +201,7 @@ class Exchange:
                 self.note(m, "blocked" if doubts and not _says(m, x) else "unchanged")
             else:
                 puts.append((m, x, new))
-        for chunk in _chunks(puts, self.limits.entries):
-            if not self._put(chunk):
-                return False
-        return True
+        return all(self._put(chunk) for chunk in _chunks(puts, self.limits.entries))
 
     def replace(self, puts: list[tuple[Made, Resource, Resource]]) -> list[EntryResult]:
         """Put the new in the place of the old, by id, if nobody changed it meanwhile (If-Match)."""
@@ -246,7 +245,7 @@ class Exchange:
 
     def _arrived(self, puts: list[tuple[Made, Resource, Resource]]) -> bool:
         """After a lost answer to an update: does the server now say all of it?"""
-        for m, _, new in puts:
+        for m, _, _ in puts:
             answer = self.server.read(*self.names[self._here(m)].split("/"))
             if answer.body is None or m.over(answer.body)[0] != answer.body:
                 return False
@@ -296,7 +295,9 @@ class Exchange:
         if why.status == 412:
             twice = self._doubled(part)
             if twice:
-                return NotAllDone(f"several resources on the server carry one key of ours: {'; '.join(twice)}")
+                return NotAllDone(
+                    f"several resources on the server carry one key of ours: {'; '.join(twice)}"
+                )
         at = _entry_of(why.issues, len(part))
         if at is not None:
             m = part[at]
@@ -309,7 +310,9 @@ class Exchange:
             value = f"{search_value(self.clinic.system(m.link.table))}|{search_value(m.link.key)}"
             ids = [x["id"] for x in self.server.search(m.link.kind, [("identifier", value)])]
             if len(ids) > 1:
-                out.append(f"{m.link.table} {m.link.key} is {', '.join(f'{m.link.kind}/{i}' for i in sorted(ids))}")
+                out.append(
+                    f"{m.link.table} {m.link.key} is {', '.join(f'{m.link.kind}/{i}' for i in sorted(ids))}"
+                )
         return out
 
     def note(self, m: Made, outcome: Outcome) -> None:

@@ -122,7 +122,9 @@ class People:
             try:
                 result = self.server.create(m.resource, if_none_exist=query)
             except TransactionFailed as why:
-                self.failed[m.link] = f"{m.link.table} {m.link.key}: the server does not create the {m.link.kind}: {why}"
+                self.failed[m.link] = (
+                    f"{m.link.table} {m.link.key}: the server does not create the {m.link.kind}: {why}"
+                )
                 continue
             resource = result.resource
             if resource is None and result.location:

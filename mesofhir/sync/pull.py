@@ -60,7 +60,9 @@ class _Pull:
         else:
             self._search_ours([])
         self._fetch_referred("Patient")
-        subjects = [s for (s,) in self.spool.rows("SELECT DISTINCT subject FROM found WHERE subject LIKE 'Patient/%'")]
+        subjects = [
+            s for (s,) in self.spool.rows("SELECT DISTINCT subject FROM found WHERE subject LIKE 'Patient/%'")
+        ]
         if foreign:
             for subject in subjects:
                 if not keys or subject in asked or self._key_of(subject) in keys:
@@ -90,7 +92,11 @@ class _Pull:
                 continue
             system = f"{search_value(self.clinic.system(table))}|"
             try:
-                self._take(x for x in self.server.search(kind, [("identifier", system), *narrowed]) if self._is_ours(x))
+                self._take(
+                    x
+                    for x in self.server.search(kind, [("identifier", system), *narrowed])
+                    if self._is_ours(x)
+                )
             except Refused as why:
                 if why.status not in (400, 404, 405, 422, 501):
                     raise
@@ -99,7 +105,9 @@ class _Pull:
             for _, subject in narrowed:
                 self._take([self._patient(subject)])
         if refused:
-            for (subject,) in list(self.spool.rows("SELECT DISTINCT subject FROM found WHERE subject LIKE 'Patient/%'")):
+            for (subject,) in list(
+                self.spool.rows("SELECT DISTINCT subject FROM found WHERE subject LIKE 'Patient/%'")
+            ):
                 self._take(x for x in self.server.everything(subject.split("/")[1]) if self._is_ours(x))
 
     def _patient(self, subject: str) -> Resource:
@@ -148,7 +156,10 @@ class _Pull:
     # --- telling ------------------------------------------------------------------------------------------
 
     def _item(self, subject: str) -> Item:
-        own = [decode(d) for (d,) in self.spool.rows("SELECT json FROM found WHERE subject = ? ORDER BY name", subject)]
+        own = [
+            decode(d)
+            for (d,) in self.spool.rows("SELECT json FROM found WHERE subject = ? ORDER BY name", subject)
+        ]
         shared = [
             decode(d)
             for (d,) in self.spool.rows(
@@ -183,5 +194,10 @@ def _told(u: Understood, subject: str, key: str, url: str) -> Item:
     where = f"{url}/{subject}" if subject else url
     history = u.histories[0] if len(u.histories) == 1 else None
     return Item(
-        where, history, patient=history.key if history else key, kept=list(u.kept), notes=u.notes, sources=u.sources
+        where,
+        history,
+        patient=history.key if history else key,
+        kept=list(u.kept),
+        notes=u.notes,
+        sources=u.sources,
     )

@@ -72,8 +72,12 @@ def iter_push(
             _settle(window, people, allergies, options)
             order = list(range(len(window)))
             if options.jobs > 1:
-                random.shuffle(order)  # pushers of the same histories collide less, each in an order of its own
-            running = {n: pool.submit(_one, window[n], server, clinic, people, allergies, options) for n in order}
+                random.shuffle(
+                    order
+                )  # pushers of the same histories collide less, each in an order of its own
+            running = {
+                n: pool.submit(_one, window[n], server, clinic, people, allergies, options) for n in order
+            }
             for n in range(len(window)):
                 yield running[n].result()
 
@@ -105,7 +109,9 @@ def _settle(window: list[_Work], people: People, allergies: Allergies, options: 
     people.settle(m for w in window for m in w.made if m.link.kind in ("Patient", "Practitioner"))
     if not options.withdraw:
         drugs = {w.history.key for w in window if any(m.link.kind == "AllergyIntolerance" for m in w.made)}
-        patients = [m.link for w in window if w.history.key in drugs for m in w.made if m.link.kind == "Patient"]
+        patients = [
+            m.link for w in window if w.history.key in drugs for m in w.made if m.link.kind == "Patient"
+        ]
         allergies.load(people.reference(p) for p in patients if p in people.found)
 
 

@@ -8,7 +8,18 @@ from typing import Any, Literal
 
 from mesofhir.mapping import Link
 
-Outcome = Literal["created", "changed", "unchanged", "withdrawn", "absent", "found", "skipped", "blocked", "refused", "unknown"]
+Outcome = Literal[
+    "created",
+    "changed",
+    "unchanged",
+    "withdrawn",
+    "absent",
+    "found",
+    "skipped",
+    "blocked",
+    "refused",
+    "unknown",
+]
 """
 =============  ==================================================================================
  created        was not on the server

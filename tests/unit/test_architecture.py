@@ -19,7 +19,13 @@ ALLOWED = {
     "sync": {"formats", "server", "mapping", "records", "fhir", "terminology", "errors"},
     "cli": {"sync", "formats", "server", "mapping", "records", "fhir", "terminology", "errors"},
 }
-ALONE = {"requests": "server", "click": "cli", "fhir.resources": "fhir", "pydantic": "fhir", "urllib3": "server"}
+ALONE = {
+    "requests": "server",
+    "click": "cli",
+    "fhir.resources": "fhir",
+    "pydantic": "fhir",
+    "urllib3": "server",
+}
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -38,7 +44,9 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", [f for f in FILES if room(f) != "__init__"], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [f for f in FILES if room(f) != "__init__"], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_imports_point_one_way(path):
     own = room(path)
     assert own in ALLOWED, f"{own} is no room that the architecture knows"

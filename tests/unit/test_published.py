@@ -20,7 +20,9 @@ FIELDS = [
 @pytest.mark.parametrize(("table", "field"), FIELDS)
 def test_a_field_has_a_place_and_not_in_narrative_only(table, field):
     paths = places().get((table, field), [])
-    assert [p for p in paths if not p.split(".", 1)[1].startswith("text")], f"{table}.{field} has no place in FHIR"
+    assert [p for p in paths if not p.split(".", 1)[1].startswith("text")], (
+        f"{table}.{field} has no place in FHIR"
+    )
 
 
 def test_the_published_table_is_current():
