@@ -70,7 +70,7 @@ class Allergies:
                 same = next((x for x in foreign if _positive(x) and _same(m.resource, x)), None)
                 if same:
                     there = f"AllergyIntolerance/{same['id']}"
-                    out[m.link] = Adopted(there, f"the EHR has this allergy already ({there}): neither doubled nor changed")
+                    out[m.link] = Adopted(there, f"the EHR has it already ({there}): neither doubled nor changed")
             elif active and "status" not in m.row:
                 ids = ", ".join(sorted(f"AllergyIntolerance/{x['id']}" for x in active))
                 out[m.link] = Adopted(
