@@ -1,0 +1,237 @@
+"""What FHIR said and no record holds, beside the records: ``DST.kept.ndjson`` (architecture, rule 3).
+
+One line for each resource that is in no record, or not wholly::
+
+    {"patient": "P1", "resource": {…}, "reason": "not ours: …"}
+    {"patient": "P1", "record": {"table": "sessions", "key": "S1"}, "resource": {…}, "reason": "…",
+     "paths": [{"path": "$.extension[3].valueString", "reason": "no field of a record holds it"}]}
+
+``patient`` is null where none is known. ``url`` is the ``fullUrl`` that the resource had. A resource of a record
+that holds all of it has a line where one of the others refers to it, so that the reference still finds it: with
+its type and id only. Reading the records picks the file up again, and writing FHIR joins both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from mesofhir.errors import Problem, UsageError
+from mesofhir.fhir.exactjson import decode, encode
+from mesofhir.formats.item import Foreign, Item, url_of
+from mesofhir.formats.json_values import Value, of_lines
+from mesofhir.formats.options import Options
+from mesofhir.formats.references import literals, own_name
+from mesofhir.formats.spool import Spool
+from mesofhir.mapping import Link, Note
+from mesofhir.mapping.clinic import tail
+from mesofhir.records import TABLES
+from mesofhir.records.rows import SHARED
+
+ENDING: Final = ".kept.ndjson"
+AT_ONCE: Final = 500  #: resources of no history that are told together
+IDENTITY: Final = frozenset({"resourceType", "id"})
+REFERRED: Final = "referred to by a resource that is kept"
+NOTED: Final = "its record does not hold all of it"
+GONE: Final = "its record is no longer there"
+Resource = dict[str, Any]
+
+
+def beside(place: Path) -> Path:
+    """The file for what is kept beside the records at ``place`` (a file, or a folder)."""
+    return place.with_name(place.name + ENDING)
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+class KeptFile:
+    """The resources that an earlier write kept, by patient.
+
+    :param path: the file
+    """
+
+    def __init__(self, path: Path, spool: Spool) -> None:
+        self.path, self.spool = path, spool
+        spool.make(
+            "CREATE TABLE kept (id INTEGER PRIMARY KEY, patient TEXT, tbl TEXT, key TEXT, used INTEGER, body BLOB);"
+            "CREATE INDEX kept_by ON kept (patient); CREATE INDEX kept_people ON kept (tbl, key)"
+        )
+        self.faults: list[Problem] = []
+        self._load()
+
+    def _load(self) -> None:
+        try:
+            with self.path.open("rb") as stream:
+                for value in of_lines(stream, Options(), str(self.path)):
+                    wrong = list(value.faults) or _wrong(value)
+                    self.faults += wrong
+                    if not wrong:
+                        self._add(value.data)
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be read: {error.strerror}") from None
+
+    def _add(self, line: dict[str, Any]) -> None:
+        record = line.get("record") or {}
+        self.spool.do(
+            "INSERT INTO kept (patient, tbl, key, used, body) VALUES (?, ?, ?, 0, ?)",
+            line.get("patient"), record.get("table"), record.get("key"), encode(line),
+        )  # fmt: skip
+
+    def join(self, item: Item) -> None:
+        """Give a history what was kept of it."""
+        if item.history is None:
+            return
+        self._take(item, "patient = ?", item.history.key)
+        for person in item.history.practitioners:
+            self._take(item, "patient IS NULL AND tbl = ? AND key = ?", SHARED, person.key)
+
+    def _take(self, item: Item, which: str, *values: str) -> None:
+        sources, urls = dict(item.sources), dict(item.urls)
+        for row, body in self.spool.db.execute(f"SELECT id, body FROM kept WHERE {which}", values).fetchall():  # noqa: S608
+            self.spool.do("UPDATE kept SET used = 1 WHERE id = ?", row)
+            line = decode(body)
+            link, resource, url = _link(line), line["resource"], line.get("url") or ""
+            if link is None:
+                item.kept.append(Foreign(resource, line["reason"], url))
+                continue
+            sources[link] = resource
+            if url:
+                urls[link] = url
+            item.notes += [Note(resource, p["path"], p["reason"]) for p in line.get("paths") or ()]
+        item.sources, item.urls = sources, urls
+
+    def rest(self) -> Iterator[Item]:
+        """What belongs to no history that was read."""
+        last, wanted = 0, "SELECT id, body FROM kept WHERE used = 0 AND id > ? ORDER BY id LIMIT ?"
+        while rows := self.spool.db.execute(wanted, (last, AT_ONCE)).fetchall():
+            last = rows[-1][0]
+            item = Item(str(self.path))
+            for _, body in rows:
+                line = decode(body)
+                if _link(line) is None or not IDENTITY.issuperset(line["resource"]):
+                    reason = line["reason"] if _link(line) is None else GONE
+                    item.kept.append(Foreign(line["resource"], reason, line.get("url") or ""))
+            if item.kept:
+                yield item
+        self.spool.do("UPDATE kept SET used = 0")
+
+
+def _wrong(value: Value) -> list[Problem]:
+    line = value.data if isinstance(value.data, dict) else {}
+    resource, record = line.get("resource"), line.get("record")
+    good = (
+        isinstance(resource, dict)
+        and isinstance(resource.get("resourceType"), str)
+        and isinstance(line.get("patient"), str | None)
+        and isinstance(line.get("reason"), str)
+        and isinstance(line.get("url"), str | None)
+        and (record is None or (isinstance(record, dict) and record.get("table") in [*TABLES]))
+        and (record is None or isinstance(record.get("key"), str))
+        and _are_paths(line.get("paths"))
+    )
+    hint = "the file is written by mesofhir; move it away to read the records without it"
+    return [] if good else [Problem(value.where, "not a line of kept resources", "as mesofhir wrote it", hint)]
+
+
+def _are_paths(x: Any) -> bool:
+    return x is None or (
+        isinstance(x, list)
+        and all(isinstance(p, dict) and isinstance(p.get("path"), str) and isinstance(p.get("reason"), str) for p in x)
+    )
+
+
+def _link(line: dict[str, Any]) -> Link | None:
+    record = line.get("record")
+    return Link(line["resource"]["resourceType"], record["table"], record["key"]) if record else None
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+class KeptWriter:
+    """Lines for what the records do not hold.
+
+    :param begin: opens the file; called with the first line
+    """
+
+    def __init__(self, begin: Callable[[], BinaryIO], spool: Spool) -> None:
+        self.begin, self.spool = begin, spool
+        self.out: BinaryIO | None = None
+        self.lines = 0
+        self.people: set[Link] = set()  # practitioners that have their line
+        spool.make("CREATE TABLE passed (name TEXT PRIMARY KEY, line BLOB) WITHOUT ROWID")
+
+    def add(self, item: Item) -> None:
+        """Write what an item keeps, what is noted of its records, and what those refer to."""
+        patient = item.history.key if item.history else item.patient or None
+        noted: dict[int, list[dict[str, str]]] = {}
+        for note in item.notes:
+            noted.setdefault(id(note.resource), []).append({"path": note.path, "reason": note.reason})
+        named: set[str] = set()
+        for kept in item.kept:
+            self._write(_line(patient, None, kept.resource, kept.reason, url_of(kept)))
+            named |= _named(kept.resource)
+        for resource in item.sources.values():
+            named |= _named(resource) if id(resource) in noted else set()
+        for link, resource in item.sources.items():
+            if link not in self.people:
+                self._source(item, link, resource, noted.get(id(resource)), named)
+        if item.history is None:  # it may refer to what went by before
+            for name in sorted(named):
+                self._passed(name)
+
+    def _source(
+        self, item: Item, link: Link, resource: Resource, paths: list[dict[str, str]] | None, named: set[str]
+    ) -> None:
+        """The resource of a record: whole where something is noted, else what a reference finds it by."""
+        person = link.table == SHARED
+        patient = None if person or item.history is None else item.history.key
+        url = item.urls.get(link, "")
+        names = {own_name(resource), url} - {""}
+        if paths:
+            self._write(_line(patient, link, resource, NOTED, url, paths))
+        else:
+            line = _line(patient, link, {k: v for k, v in resource.items() if k in IDENTITY}, REFERRED, url)
+            if not names & named:
+                for name in names:
+                    self.spool.do("INSERT OR IGNORE INTO passed VALUES (?, ?)", name, encode(line))
+                return
+            self._write(line)
+        if person:
+            self.people.add(link)
+
+    def _passed(self, name: str) -> None:
+        found = self.spool.one("SELECT line FROM passed WHERE name = ?", name)
+        if found:
+            self._write(decode(found[0]))
+            self.spool.do("DELETE FROM passed WHERE line = ?", found[0])
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self.out is None:
+            self.out = self.begin()
+        self.lines += 1
+        self.out.write(encode(line) + b"\n")
+
+
+def _named(resource: Resource) -> set[str]:
+    """What its references name: as they say it, and as ``Type/id``."""
+    found = literals(resource)
+    return found | {tail(literal) for literal in found}
+
+
+def _line(
+    patient: str | None,
+    link: Link | None,
+    resource: Resource,
+    reason: str,
+    url: str,
+    paths: Sequence[dict[str, str]] = (),
+) -> dict[str, Any]:
+    line: dict[str, Any] = {"patient": patient}
+    if link is not None:
+        line["record"] = {"table": link.table, "key": link.key}
+    if url:
+        line["url"] = url
+    return {**line, "resource": resource, "reason": reason, "paths": list(paths)}
