@@ -120,7 +120,7 @@ class Codec:
     :param fits: could this JSON be ours? Tells list items apart (a reference into our own namespace)
     :param mark: what ``fits`` looks for; two different marks never fit the same JSON
     :param complex: the JSON is an object, so that a data-absent-reason goes inside it
-    :param places: the members of that object that the value accounts for; empty: all of it
+    :param places: the members of that object that the value accounts for; None: all of it
     """
 
     out: Callable[[Any, Any], Any] = lambda v, _: v
@@ -129,11 +129,11 @@ class Codec:
     fits: Callable[[Any, Any], bool] = lambda x, _: True
     mark: object = None
     complex: bool = False
-    places: tuple[str, ...] = ()
+    places: Callable[[Any], list[str]] | None = None
 
-    def seen(self, path: str) -> list[str]:
-        """The paths that a value read from ``path`` accounts for."""
-        return [f"{path}.{p}" for p in self.places] or [path]
+    def seen(self, x: Any, path: str) -> list[str]:
+        """The paths that a value read from ``x`` accounts for."""
+        return [f"{path}.{p}" for p in self.places(x)] if self.places else [path]
 
 
 PLAIN: Final = Codec()
@@ -273,7 +273,7 @@ class Field(Node):
             value = self.codec.back(x, r.world)
         except (KeyError, ValueError, TypeError, AttributeError):
             raise Mismatch(f"{path}: has no counterpart in {self.name}") from None
-        r.say(self.name, value, path, self.codec.same, *self.codec.seen(path))
+        r.say(self.name, value, path, self.codec.same, *self.codec.seen(x, path))
 
     def fits(self, x: Any, world: Any) -> bool:
         return (self.codec.complex and absent(x)) or self.codec.fits(x, world)
@@ -326,7 +326,7 @@ class Echo(Node):
         if not self.codec.fits(x, r.world):
             raise Mismatch(f"{path}: is not a copy of {self.name.lstrip('^/')}")
         r.echoes.append((path, self, x))
-        r.seen += self.codec.seen(path)
+        r.seen += self.codec.seen(x, path)
 
     def agrees(self, x: Any, value: Any, world: Any) -> bool:
         """Does the copy ``x`` agree with the owner's ``value`` (None: it states none)?"""

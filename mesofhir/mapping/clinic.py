@@ -195,7 +195,10 @@ class Clinic:
                 return a.get("identifier") == b.get("identifier") or a.get("reference") == b.get("reference")
             return bool(a == b)
 
-        places = ("reference", "type", "identifier", "display", "extension")
+        def places(x: Any) -> list[str]:
+            ours = ["identifier"] if self.link(kinds[0], x.get("identifier")) else []
+            return ["reference", "display", *ours, *(["type"] if x.get("type") in kinds else [])]
+
         return Codec(out, back, same, fits, ("ref", table, kinds), complex=True, places=places)
 
     def ref(self, name: str, table: str, *kinds: str) -> Field:

@@ -128,8 +128,10 @@ class _Record:
 
     def _missing(self) -> Iterator[Fault]:
         """A field that has to be stated, in the clinic's own words at least, or be called unknown."""
+        anticoagulant = self.table.name == "findings" and self.fields.get("kind") == "anticoagulant"
         for c in self.table.columns.values():
-            if c.must and not self._said(c.name) and not self._said(f"{c.name}_text"):
+            must = c.must or (anticoagulant and c.name == "medicine")
+            if must and not self._said(c.name) and not self._said(f"{c.name}_text"):
                 yield self.fault(c.name, "missing", "a value, or its name in `unknown`")
 
     def _values(
@@ -138,6 +140,8 @@ class _Record:
         """What is wrong with the values, one by one, of the record or of an item of one of its lists."""
         for c in table.columns.values():
             value, here = values.get(c.name), f"{path}.{c.name}"
+            if c.must and table is not self.table and value is None and values.get(f"{c.name}_text") is None:
+                yield self.fault(c.name, "missing", f"`{c.name}` or `{c.name}_text`", path=here)
             if value is None:
                 continue
             if c.needs and values.get(c.needs) is None and c.needs not in unknown:

@@ -153,7 +153,7 @@ class Condition(Record):
 class Reaction(Value):
     """What happened when the patient met the substance."""
 
-    manifestation: Annotated[Token | UnsetType, doc("What was seen.", codes="reactions", open=True)] = UNSET
+    manifestation: Annotated[Token | UnsetType, doc("What was seen.", codes="reactions", open=True, must=True)] = UNSET
     manifestation_text: Annotated[Words | UnsetType, doc("The reaction in the clinic's own words.")] = UNSET
     severity: Annotated[Literal["mild", "moderate", "severe"] | UnsetType, doc("How severe it was.")] = UNSET
     onset: Annotated[Moment | UnsetType, doc("When it appeared.")] = UNSET
@@ -296,7 +296,7 @@ class Consent(Record):
 class Drug(Value):
     """One drug of a mixture (fact 12)."""
 
-    substance: Annotated[Token | UnsetType, doc("Which one.", codes="substances", open=True)] = UNSET
+    substance: Annotated[Token | UnsetType, doc("Which one.", codes="substances", open=True, must=True)] = UNSET
     substance_text: Annotated[Words | UnsetType, doc("The drug in the clinic's own words.")] = UNSET
     active: Annotated[bool | UnsetType, doc("Does it act, or only dilute?")] = UNSET
     amount: Annotated[

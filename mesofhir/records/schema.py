@@ -85,7 +85,11 @@ def _struct(table: Table, made: Schema) -> Schema:
     columns = table.columns.values()
     needing = [c for c in columns if c.needs]
     if "key" not in table.columns:
-        rules: Schema = {"minProperties": 1, "dependentRequired": {c.name: [c.needs] for c in needing}}
+        rules: Schema = {
+            "minProperties": 1,
+            "dependentRequired": {c.name: [c.needs] for c in needing},
+            "allOf": [{"anyOf": [_states(c.name), _states(f"{c.name}_text")]} for c in columns if c.must],
+        }
     else:
         rules = {
             "dependentSchemas": {c.name: _needs(c) for c in needing},
@@ -216,6 +220,12 @@ _STATUS: Final = {
                 }
             },
         )
+    ],
+    "findings": [
+        {
+            "if": {"properties": {"kind": {"const": "anticoagulant"}}},
+            "then": {"anyOf": [_states("medicine"), _states("medicine_text"), _not_known("medicine")]},
+        }
     ],
     "sessions": [
         _if_status(

@@ -152,7 +152,7 @@ class _Kind:
     def __init__(self, table: Table, path: str) -> None:
         columns = [c for c in table.columns.values() if c.name != "unknown"]
         self.path, self.table = path, table
-        self.required = {c.name for c in columns if c.required}
+        self.required = {c.name for c in columns if c.required or (c.must and "key" not in table.columns)}
         self.needs = {c.name: c.needs for c in columns if c.needs}
         self.make = {c.name: self._make(c) for c in columns}
         self.may_be_unknown = [c.name for c in columns if c.may_be_unknown]
@@ -289,8 +289,13 @@ def _settle_unknown(table: Table, fields: Tree) -> list[str]:
             and c.name not in misplaced
             and (c.needs.endswith("_unit") or not c.needs or fields.get(c.needs) is not None)
         )
-        or (c.must and c.name not in fields and fields.get(f"{c.name}_text") is None)
+        or (_must(table, c, fields) and c.name not in fields and fields.get(f"{c.name}_text") is None)
     ]
+
+
+def _must(table: Table, column: Column, fields: Tree) -> bool:
+    anticoagulant = table.name == "findings" and fields.get("kind") == "anticoagulant"
+    return column.must or (anticoagulant and column.name == "medicine")
 
 
 class _Namespace:

@@ -22,9 +22,8 @@ def offline(history: TreatmentHistory, clinic: Clinic = CLINIC) -> list[dict[str
 
 def stored(resources: list[dict[str, Any]], chance: random.Random) -> list[dict[str, Any]]:
     """The same as a server gives them: in any order, under ids of its own, with versions."""
-    names = {
-        f"{x['resourceType']}/{x['id']}": f"{x['resourceType']}/{chance.getrandbits(40):x}" for x in resources
-    }
+    kinds = [(x["resourceType"], x["id"]) for x in resources]
+    names = {f"{kind}/{id}": f"{kind}/{n}-{chance.randint(0, 99)}" for n, (kind, id) in enumerate(kinds)}
     out = []
     for x in resources:
         new = renamed(copy.deepcopy(x), names)

@@ -167,7 +167,7 @@ def test_synthetic_is_true_or_nothing() -> None:
         cycle(side=None, interval=None, interval_unit=None),
         cycle(side="left", unknown=["site"]),
         cycle(interval_unit="wk", unknown=["interval"]),
-        mixture(volume=Decimal("0.50"), drugs=[{"amount": 5, "amount_unit": "mg"}]),
+        mixture(volume=Decimal("0.50"), drugs=[{"substance": "lidocaine", "amount": 5, "amount_unit": "mg"}]),
         mixture(unknown=["volume"]),
     ],
 )  # fmt: skip
