@@ -264,6 +264,9 @@ def _settle_fields(table: Table, fields: Tree) -> None:
     unknown = fields.get("unknown", ())
     for name in unknown:
         fields.pop(name, None)
+    for column in table.columns.values():
+        if _must(table, column, fields) and column.name in fields and fields[column.name] is None:
+            del fields[column.name]
     for _ in range(2):  # what needs something may be needed itself
         for column in table.columns.values():
             if column.needs and fields.get(column.needs) is None and fields.get(column.name) is not None:
