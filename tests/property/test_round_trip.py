@@ -1,7 +1,5 @@
 """Histories → resources → histories: exactly the same, whatever a server does to order and ids."""
 
-import random
-
 from hypothesis import given
 from hypothesis import strategies as st
 

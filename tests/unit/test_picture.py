@@ -1,6 +1,7 @@
 """The rules of the engine (P1 to P11 in ``mesofhir/fhir/picture.py``), one test or more for each."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 
@@ -109,13 +110,6 @@ class TestP3:
         assert put(literal, {"n": 4, "every": 2})[0] == {"frequency": 1, "period": 2, "count": 4}
 
     def test_always_stands_without_any(self):
-        assert (
-            put({"contained": [Always({"resourceType": "Medication", "id": "m", "lot": Field("lot")})]}, {})[
-                0
-            ]
-            == {"contained": [{"resourceType": "Medication", "id": "m"}]}
-            or True
-        )
         literal = {"key": Field("key"), "contained": [Always({"id": "m", "lot": Field("lot")})]}
         assert put(literal, {"key": "1"})[0] == {"key": "1", "contained": [{"id": "m"}]}
 
@@ -134,9 +128,7 @@ class TestP4:
         assert put({"t": Field("t", TIME)}, {"t": "2026-03"}, {"t": "2026-03-01"})[0] == {"t": "2026-03"}
 
     def test_a_code_with_an_additional_coding(self):
-        old = {
-            "c": {"coding": [{"system": "theirs", "code": "9"}, {"system": "s", "code": "B"}], "text": "x"}
-        }
+        old = {"c": {"coding": [{"system": "theirs", "code": "9"}, {"system": "s", "code": "B"}], "text": "x"}}
         assert put({"c": Coded("c", OneSystem("s", {"b": "B"}))}, {"c": "b"}, old)[0] == old
 
 
@@ -186,16 +178,16 @@ class TestP5:
     def test_the_sole_item(self):
         literal = {"name": [Sole({"use": Start("official"), "family": Field("f")})]}
         assert get(literal, {"name": [{"family": "A"}]}).row == {"f": "A"}
-        assert get(
-            literal, {"name": [{"use": "old", "family": "B"}, {"use": "official", "family": "A"}]}
-        ).row == {"f": "A"}
+        assert get(literal, {"name": [{"use": "old", "family": "B"}, {"use": "official", "family": "A"}]}).row == {
+            "f": "A"
+        }
         assert get(literal, {"name": [{"family": "B"}, {"family": "A"}]}).doubts
 
 
 class TestP6:
     """Values without a key are united with theirs and paired by content."""
 
-    LITERAL = {"drugs": [Each("drugs", {"item": Field("what"), "n": Field("n")}, by="what")]}
+    LITERAL: ClassVar = {"drugs": [Each("drugs", {"item": Field("what"), "n": Field("n")}, by="what")]}
 
     def test_reordered_and_added(self):
         old = {"drugs": [{"item": "theirs"}, {"item": "b", "n": 2}, {"item": "a", "n": 1}]}
@@ -207,23 +199,20 @@ class TestP6:
         assert new == {"drugs": [{"item": "b", "n": 2}, {"item": "a", "n": 5, "extra": True}]}
 
     def test_cleared(self):
-        assert put(
-            self.LITERAL | {"k": Field("k")}, {"k": 1, "drugs": []}, {"k": 1, "drugs": [{"item": "a"}]}
-        )[0] == {"k": 1}
+        assert put(self.LITERAL | {"k": Field("k")}, {"k": 1, "drugs": []}, {"k": 1, "drugs": [{"item": "a"}]})[0] == {
+            "k": 1
+        }
 
 
 class TestP7:
     """A quantity stands or falls as a whole."""
 
-    LITERAL = {"q": quantity("v", "mm")}
+    LITERAL: ClassVar = {"q": quantity("v", "mm")}
 
-    @pytest.mark.parametrize(
-        "change", [{"code": "cm", "unit": "cm"}, {"comparator": "<"}, {"system": "urn:other"}]
-    )
+    @pytest.mark.parametrize("change", [{"code": "cm", "unit": "cm"}, {"comparator": "<"}, {"system": "urn:other"}])
     def test_another_unit_or_a_comparator(self, change):
         old = {
-            "q": {"value": Decimal("0.3"), "unit": "mm", "system": "http://unitsofmeasure.org", "code": "mm"}
-            | change
+            "q": {"value": Decimal("0.3"), "unit": "mm", "system": "http://unitsofmeasure.org", "code": "mm"} | change
         }
         r = get(self.LITERAL, old)
         assert r.row == {}
@@ -246,9 +235,7 @@ class TestP8:
         literal = {"intent": Start("plan"), "a": Field("a")}
         assert put(literal, {"a": 1})[0]["intent"] == "plan"
         assert put(literal, {"a": 1}, {"intent": "order", "a": 1})[0]["intent"] == "order"
-        assert unaccounted({"intent": "order", "a": 1}, get(literal, {"intent": "order", "a": 1}).seen) == [
-            "$.intent"
-        ]
+        assert unaccounted({"intent": "order", "a": 1}, get(literal, {"intent": "order", "a": 1}).seen) == ["$.intent"]
 
 
 class TestP9:
@@ -327,8 +314,9 @@ class TestP11:
         assert doubts == [("$.performedDateTime", "replaced by performedPeriod")]
 
     def test_a_name_that_only_begins_alike_stays(self):
-        new, _ = put({"valueQuantity": Field("v")}, {"v": 1}, {"valueSet": "x"})
-        assert new == {"valueQuantity": 1} or new == {"valueQuantity": 1, "valueSet": "x"}
+        new, doubts = put({"valueQuantity": Field("v")}, {"v": 1}, {"valued": "x"})
+        assert new == {"valueQuantity": 1, "valued": "x"}
+        assert doubts == []
 
 
 class TestEcho:
