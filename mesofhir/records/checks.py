@@ -128,15 +128,11 @@ class _Record:
 
     def _missing(self) -> Iterator[Fault]:
         """A field that has to be stated, in the clinic's own words at least, or be called unknown."""
-        anticoagulant = self.table.name == "findings" and self.fields.get("kind") == "anticoagulant"
         for c in self.table.columns.values():
-            must = c.must or (anticoagulant and c.name == "medicine")
-            if must and not self._said(c.name) and not self._said(f"{c.name}_text"):
+            if must(self.table, c, self.fields) and not self._said(c.name) and not self._said(f"{c.name}_text"):
                 yield self.fault(c.name, "missing", "a value, or its name in `unknown`")
 
-    def _values(
-        self, table: Table, values: Tree, path: str, unknown: list[str], keys: Keys
-    ) -> Iterator[Fault]:
+    def _values(self, table: Table, values: Tree, path: str, unknown: list[str], keys: Keys) -> Iterator[Fault]:
         """What is wrong with the values, one by one, of the record or of an item of one of its lists."""
         for c in table.columns.values():
             value, here = values.get(c.name), f"{path}.{c.name}"
@@ -201,6 +197,12 @@ class _Record:
         if name == "sessions" and above == "planned" and status not in ("planned", "entered-in-error"):
             what = "of a session in a cycle that is only planned"
             yield self.fault("status", what, "`running` as the cycle's status")
+
+
+def must(table: Table, column: Column, fields: Tree) -> bool:
+    """Has such a record to state the field, or to call it unknown? FHIR requires it there."""
+    anticoagulant = table.name == "findings" and fields.get("kind") == "anticoagulant"
+    return column.must or (anticoagulant and column.name == "medicine")
 
 
 Wrong = tuple[str, str, str]  # what, expected, hint

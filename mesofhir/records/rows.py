@@ -159,9 +159,7 @@ def flatten(history: model.TreatmentHistory) -> Iterator[tuple[str, dict[str, An
     yield from _flatten(history, PATIENTS, {})
 
 
-def _flatten(
-    record: msgspec.Struct, name: str, links: dict[str, str]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def _flatten(record: msgspec.Struct, name: str, links: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
     table = TABLES[name]
     row = {n: _plain(v) for n in table.columns if (v := getattr(record, n)) is not UNSET}
     yield name, row | ({} if name == SHARED else links)
@@ -373,10 +371,8 @@ def _declared(path: str) -> Column | None:
 
 
 _FORMS: Final = {
-    model.KEY_PATTERN: "a key of at most 100 characters without `, | $ \\`, blanks at its ends or control "
-    "characters",
-    model.TIME_PATTERN: "a FHIR date (2026, 2026-03, 2026-03-04) or a time with its zone "
-    "(2026-03-04T10:30:00+01:00)",
+    model.KEY_PATTERN: "a key of at most 100 characters without `, | $ \\`, blanks at its ends or control characters",
+    model.TIME_PATTERN: "a FHIR date (2026, 2026-03, 2026-03-04) or a time with its zone (2026-03-04T10:30:00+01:00)",
     model.DATE_PATTERN: "a FHIR date (2026, 2026-03 or 2026-03-04)",
     model.TEXT_PATTERN: "text that is not blank, without control characters",
     model.CODE_PATTERN: "a word of a code set, without blanks at its ends",

