@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from mesofhir.fhir.elements import TIME, Coded, OneSystem, Status, note, table
+from mesofhir.fhir.coded import Coded, OneSystem
+from mesofhir.fhir.elements import TIME, Status, note, table
 from mesofhir.fhir.picture import Absent, Decoration, Each, Field, Row, Start
 from mesofhir.mapping.clinic import Clinic, Shape, Takes
 from mesofhir.mapping.common import HL7, SEVERITY, WITHDRAWN, coded, hl7, same
@@ -44,9 +45,7 @@ def shapes(c: Clinic) -> list[Shape]:
     }
     stands = {
         "clinicalStatus": hl7("status", _CLINICAL, same("active", "inactive", "resolved"), decisive=True),
-        "verificationStatus": hl7(
-            "certainty", _VERIFIED, same("unconfirmed", "confirmed", "refuted"), decisive=True
-        ),
+        "verificationStatus": hl7("certainty", _VERIFIED, same("unconfirmed", "confirmed", "refuted"), decisive=True),
     }
     none_known = {
         "code": Coded("kind", code_set("no_known"), decisive=True),
@@ -99,9 +98,7 @@ def _excluded(c: Clinic) -> list[Shape]:
         shape(
             {
                 "code": Coded("kind", OneSystem(LOINC, {kind: loinc}), decisive=True),
-                "valueCodeableConcept": {
-                    "coding": [{"system": system, "code": code} for code in value.values()]
-                },
+                "valueCodeableConcept": {"coding": [{"system": system, "code": code} for code in value.values()]},
             },
             lambda row, kind=kind: row.get("kind") == kind,  # type: ignore[misc]
             f"{kind}-status",
@@ -110,8 +107,6 @@ def _excluded(c: Clinic) -> list[Shape]:
     ]
     rest = shape(
         {"code": Coded("kind", contraindications, decisive=True), "valueBoolean": False},
-        lambda row: (
-            row.get("kind") in contraindications and row.get("kind") not in {*lacking, "drug-allergy"}
-        ),
+        lambda row: row.get("kind") in contraindications and row.get("kind") not in {*lacking, "drug-allergy"},
     )
     return [*special, rest]

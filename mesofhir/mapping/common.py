@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mesofhir.fhir.elements import Coded, Defined, OneSystem
+from mesofhir.fhir.coded import Coded, Defined, OneSystem
 from mesofhir.fhir.picture import Both, Codec, Echo, Row
 from mesofhir.mapping.clinic import ext
 from mesofhir.terminology import code_set

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from mesofhir.fhir.elements import TIME, Coded, OneSystem, Only, Status, measured_in, note
+from mesofhir.fhir.coded import Coded, OneSystem, Only
+from mesofhir.fhir.elements import TIME, Status, measured_in, note
 from mesofhir.fhir.picture import Field, Row
 from mesofhir.mapping.clinic import Clinic, Shape, Takes, ext
 from mesofhir.mapping.common import CERTAINTY, HL7, SEVERITY, WITHDRAWN, coded, defined, hl7, same

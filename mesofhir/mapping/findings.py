@@ -3,7 +3,8 @@
 
 from typing import Any
 
-from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, Coded, OneSystem, Only, Status, period, table
+from mesofhir.fhir.coded import Coded, OneSystem, Only
+from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, Status, period, table
 from mesofhir.fhir.picture import Absent, Always, Codec, Computed, Echo, Field, Row, Start
 from mesofhir.mapping.clinic import Clinic, Essential, Shape, Takes, ext
 from mesofhir.mapping.common import CERTAINTY, HL7, WITHDRAWN, coded, hl7, same, site, word
@@ -70,9 +71,7 @@ def _issue(c: Clinic) -> Shape:
             }
         ],
     }
-    return c.shape(
-        "findings", "DetectedIssue", parts, profiled="mesotherapy-contraindication", subject="patient"
-    )
+    return c.shape("findings", "DetectedIssue", parts, profiled="mesotherapy-contraindication", subject="patient")
 
 
 def _conditions(c: Clinic) -> list[Shape]:

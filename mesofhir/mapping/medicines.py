@@ -13,9 +13,7 @@ def shapes(c: Clinic) -> list[Shape]:
             "medicines",
             "MedicationStatement",
             {
-                "status": Status(
-                    "status", same("active", "completed", "stopped", "on-hold", "intended", WITHDRAWN)
-                ),
+                "status": Status("status", same("active", "completed", "stopped", "on-hold", "intended", WITHDRAWN)),
                 "medicationCodeableConcept": coded("medicine", "substances"),
                 "effectivePeriod": period("since", "until"),
                 "dosage": [{"id": "mesofhir-dose", "text": Field("dose", TEXT)}],

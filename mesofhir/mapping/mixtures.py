@@ -1,18 +1,8 @@
 """What was given in a session: one MedicationAdministration a mixture, its Medication contained
 (facts 8, 12, 27; clinical model, decision 5)."""
 
-from mesofhir.fhir.elements import (
-    BOOLEAN,
-    TEXT,
-    TIME,
-    UCUM,
-    Coded,
-    Status,
-    measured_in,
-    note,
-    period,
-    quantity,
-)
+from mesofhir.fhir.coded import Coded
+from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, UCUM, Status, measured_in, note, period, quantity
 from mesofhir.fhir.picture import Along, Always, Computed, Each, Echo, Field, Row, Whole
 from mesofhir.mapping.clinic import Clinic, Shape, World, ext
 from mesofhir.mapping.common import WITHDRAWN, coded
@@ -41,9 +31,7 @@ def shapes(c: Clinic) -> list[Shape]:
             "resourceType": "Medication",
             "id": _ID,
             "code": {"text": Field("name", TEXT)},
-            "amount": Whole(
-                {"numerator": quantity("prepared", "mL"), "denominator": Along(("prepared",), _ONE)}
-            ),
+            "amount": Whole({"numerator": quantity("prepared", "mL"), "denominator": Along(("prepared",), _ONE)}),
             "ingredient": [
                 Each(
                     "drugs",

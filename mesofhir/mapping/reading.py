@@ -191,9 +191,7 @@ class _Understanding:
                     break
         return rows
 
-    def _owner(
-        self, r: _Read, echo: Echo, rows: Mapping[str, Mapping[str, dict[str, Any]]]
-    ) -> dict[str, Any] | None:
+    def _owner(self, r: _Read, echo: Echo, rows: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, Any] | None:
         row = rows.get(r.link.table, {}).get(r.link.key, {})
         if echo.name.startswith("/"):
             patient = r.link.key if r.link.table == "patients" else row.get("patient", "")
@@ -230,9 +228,7 @@ class _Understanding:
                 if not echo.agrees(x, owner.get(name), r.reading.world):
                     r.reading.seen = [p for p in r.reading.seen if not p.startswith(path)]
                     self.out.notes.append(
-                        Note(
-                            r.resource, path, f"says something else than `{name}` of the record that owns it"
-                        )
+                        Note(r.resource, path, f"says something else than `{name}` of the record that owns it")
                     )
 
     def _parents(self, rows: dict[str, dict[str, dict[str, Any]]]) -> None:
@@ -289,9 +285,7 @@ class _Understanding:
                 continue
             gone = {(t, row["key"]) for t, row in orphans}
             named |= {(t, k) for t, records in own.items() for k in records} - gone
-            lost |= {
-                (t, k): "the record that it stands in is missing" for t, k in gone if t != "practitioners"
-            }
+            lost |= {(t, k): "the record that it stands in is missing" for t, k in gone if t != "practitioners"}
             self.out.histories += histories
         for r in reads:
             at = (r.link.table, r.link.key)
@@ -303,9 +297,7 @@ class _Understanding:
                 self.out.sources[r.link] = r.resource
         self.out.histories.sort(key=lambda h: h.key)
 
-    def _misplaced(
-        self, table: str, row: Mapping[str, Any], rows: Mapping[str, Mapping[str, dict[str, Any]]]
-    ) -> str:
+    def _misplaced(self, table: str, row: Mapping[str, Any], rows: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
         parent = TABLES[table].parent
         if not parent:
             return ""

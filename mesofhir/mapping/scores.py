@@ -1,6 +1,7 @@
 """Pain scores (facts 34, 35; clinical model §4.2)."""
 
-from mesofhir.fhir.elements import TIME, Coded, OneSystem, Status, note, quantity
+from mesofhir.fhir.coded import Coded, OneSystem
+from mesofhir.fhir.elements import TIME, Status, note, quantity
 from mesofhir.fhir.picture import Decoration, Field
 from mesofhir.mapping.clinic import Clinic, Shape, ext
 from mesofhir.mapping.common import HL7, WITHDRAWN, same, word
@@ -16,15 +17,11 @@ def shapes(c: Clinic) -> list[Shape]:
             "scores",
             "Observation",
             {
-                "extension": [
-                    ext("assessment-point", valueCodeableConcept=word("point", "assessment_points"))
-                ],
+                "extension": [ext("assessment-point", valueCodeableConcept=word("point", "assessment_points"))],
                 "basedOn": [c.parent("cycles", "ServiceRequest")],
                 "partOf": [c.ref("session", "sessions", "Procedure")],
                 "status": Status("status", same(WITHDRAWN), default="final"),
-                "category": Decoration(
-                    {"coding": [{"system": HL7 + "observation-category", "code": "survey"}]}
-                ),
+                "category": Decoration({"coding": [{"system": HL7 + "observation-category", "code": "survey"}]}),
                 "code": Coded("scale", OneSystem(LOINC, _SCALES), decisive=True),
                 "effectiveDateTime": Field("taken", TIME),
                 "valueQuantity": quantity("value", "{score}"),

@@ -53,9 +53,7 @@ def shapes(c: Clinic) -> list[Shape]:
             number,
             {
                 "url": _METHOD,
-                "valueCodeableConcept": coded(
-                    "technique", "techniques", beside=[{"system": ROUTE, "code": "IDINJ"}]
-                ),
+                "valueCodeableConcept": coded("technique", "techniques", beside=[{"system": ROUTE, "code": "IDINJ"}]),
             },
             ext("injection-depth", valueQuantity=quantity("depth", "mm")),
             ext("injection-points", valuePositiveInt=Field("points", INTEGER)),

@@ -142,11 +142,7 @@ class _Graph:
                 found = [link] if link in made else []
             else:
                 inside = TABLES[other].parent == table
-                keys = [
-                    r["key"]
-                    for r in self.rows.get(other, {}).values()
-                    if not inside or r.get("of") == row["key"]
-                ]
+                keys = [r["key"] for r in self.rows.get(other, {}).values() if not inside or r.get("of") == row["key"]]
                 found = [ln for key in sorted(keys) if (ln := Link(kind, other, key)) in made]
             if found:
                 out[name] = found if other else found[0]
@@ -183,9 +179,7 @@ def complications(rows: Mapping[str, Mapping[str, Mapping[str, Any]]], session: 
 
 
 def _what(table: str, row: Mapping[str, Any]) -> str:
-    kind = next(
-        (f"{n} `{row[n]}`" for n in ("status", "kind", "role", "phase") if isinstance(row.get(n), str)), ""
-    )
+    kind = next((f"{n} `{row[n]}`" for n in ("status", "kind", "role", "phase") if isinstance(row.get(n), str)), "")
     return f"a record of `{table}`" + (f" whose {kind.replace(' ', ' is ', 1)}" if kind else "")
 
 
@@ -210,9 +204,7 @@ def _unreadable(m: Made) -> Iterator[Fault]:
         if ours is None or ours == [] or name.startswith("@"):
             continue
         if theirs is not ours and theirs != ours:
-            hint = (
-                "its own wording says no more than the code: leave it out" if name.endswith("_text") else ""
-            )
+            hint = "its own wording says no more than the code: leave it out" if name.endswith("_text") else ""
             yield Fault(
                 table,
                 key,

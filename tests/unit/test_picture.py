@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import pytest
 
-from mesofhir.fhir.elements import DECIMAL, TIME, Coded, OneSystem, Status, measured_in, note, quantity
+from mesofhir.fhir.coded import Coded, OneSystem
+from mesofhir.fhir.elements import DECIMAL, TIME, Status, measured_in, note, quantity
 from mesofhir.fhir.picture import (
     UNKNOWN,
     Along,
