@@ -1,0 +1,69 @@
+"""``mesofhir check``: what a push would say about a source, without a server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mesofhir.cli import config, places, sources
+from mesofhir.cli.options import General, Reading, common, general, reading, reporting
+from mesofhir.cli.report import Report
+from mesofhir.cli.words import Voice
+from mesofhir.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from mesofhir.formats import Item
+    from mesofhir.mapping import Clinic
+
+
+@click.command()
+@click.argument("source", metavar="SRC")
+@reporting("All problems")
+@reading
+@general
+@common
+def command(voice: Voice, general: General, reading: Reading, report: Path | None, source: str) -> int:
+    """Read, map and validate, without a network.
+
+    Each history is read and checked, mapped to FHIR, and every resource is validated against FHIR R4. Exit
+    code 3: something is invalid, and a push would send nothing.
+
+    \b
+    Examples:
+      mesofhir check clinic.json --namespace https://clinic.example/mesotherapy
+      mesofhir check clinic-csv/ --encoding cp1252 --locale it --timezone Europe/Rome
+    """
+    settings = config.load(general.config)
+    clinic = places.clinic(general, settings)
+    made: Counter[str] = Counter()
+    with (
+        Report(report) as written,
+        places.source(source, reading, clinic, settings) as items,
+    ):
+        survey = sources.Survey(voice, written)
+        for _ in survey.of(_validated(items, clinic, made), "checked"):
+            pass
+    voice.say(sources.counted(items.counts))
+    survey.tell_places()
+    for kind, count in sorted(made.items()):
+        click.echo(f"{count:8} {kind}")
+    return 0 if survey.valid else InvalidInput.exit_code
+
+
+def _validated(items: Iterable[Item], clinic: Clinic, made: Counter[str]) -> Iterator[Item]:
+    """The items, with what is wrong with their resources added to what is wrong with them."""
+    from mesofhir.fhir.validation import validate
+
+    for item in items:
+        if item.history is not None and not item.faults:
+            for m in item.graph(clinic).made:
+                made[m.link.kind] += 1
+                where = f"{item.where}: {m.link.table} {m.link.key}: {m.link.kind}"
+                item.faults += [
+                    Problem(f"{where} {p.where}", p.what, p.expected, p.hint) for p in validate(m.resource)
+                ]
+        yield item

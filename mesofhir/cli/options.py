@@ -1,0 +1,139 @@
+"""The options that verbs share: each group of them reaches its verb as one object."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from mesofhir.cli.words import Voice
+
+Function = Callable[..., Any]
+FILE: Final = click.Path(path_type=Path)
+
+
+def common(f: Function) -> Function:
+    """``--quiet``, ``--verbose``: the verb gets the ``voice`` of the run."""
+
+    @click.option("-q", "--quiet", is_flag=True, help="Warnings and errors only.")
+    @click.option("-v", "--verbose", is_flag=True, help="Also each exchange with a server (without data).")
+    @click.pass_context
+    @functools.wraps(f)
+    def verb(ctx: click.Context, /, quiet: bool, verbose: bool, **values: Any) -> Any:
+        return f(voice=Voice(quiet=quiet, verbose=verbose).keep(ctx), **values)
+
+    return verb
+
+
+def _gathered(name: str, kind: type, *options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """A decorator that adds options, and hands their values over as one object of a dataclass."""
+
+    def decorate(f: Function) -> Function:
+        @functools.wraps(f)
+        def verb(**values: Any) -> Any:
+            given = kind(**{each.name: values.pop(each.name) for each in fields(kind)})
+            return f(**values, **{name: given})
+
+        decorated: Function = verb
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+configuration = click.option(
+    "--config", metavar="FILE", type=FILE, envvar="MESOFHIR_CONFIG",
+    help="Configuration [default: mesofhir.toml here, else in the user's configuration folder].",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class General:
+    """Where the configuration is, and whose records they are."""
+
+    config: Path | None
+    namespace: str | None
+
+
+general = _gathered(
+    "general",
+    General,
+    click.option(
+        "--namespace", metavar="URI", envvar="MESOFHIR_NAMESPACE",
+        help="The URI of the clinic under which its records are known, such as https://clinic.example/mesotherapy.",
+    ),
+    configuration,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is to be read."""
+
+    from_: str
+    encoding: str | None
+    locale: str | None
+    timezone: str | None
+
+
+reading = _gathered(
+    "reading",
+    Reading,
+    click.option(
+        "--from", "from_", metavar="FORMAT", default="",
+        help="Format of SRC [default: from its name and content].",
+    ),
+    click.option(
+        "--encoding", metavar="NAME", envvar="MESOFHIR_ENCODING", help="Encoding of texts [default: utf-8]."
+    ),
+    click.option(
+        "--locale", metavar="it|en", envvar="MESOFHIR_LOCALE",
+        help="How CSV cells write numbers and dates [default: 0.50 and 2026-03-04 only].",
+    ),
+    click.option(
+        "--timezone", metavar="ZONE", envvar="MESOFHIR_TIMEZONE",
+        help="Zone of times that come without one, such as Europe/Rome [default: they are refused].",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Connecting:
+    """How to reach a server; None: not said."""
+
+    auth: str | None
+    user: str | None
+    secret_env: str | None
+    secret_file: Path | None
+    ca: Path | None
+    allow_http: bool | None
+
+
+connecting = _gathered(
+    "connecting",
+    Connecting,
+    click.option("--auth", type=click.Choice(["none", "basic", "bearer"]), help="Who we are to the server."),
+    click.option("--user", metavar="NAME", help="User name of basic authentication."),
+    click.option("--secret-env", metavar="VAR", help="Environment variable with the password or token."),
+    click.option("--secret-file", metavar="FILE", type=FILE, help="File with it, readable by you alone."),
+    click.option("--ca", metavar="FILE", type=FILE, help="Certificates of a private authority to trust (PEM)."),
+    click.option(
+        "--allow-http", is_flag=True, default=None,
+        help="Allow plain http to another machine: everybody on the way reads what is sent.",
+    ),
+)  # fmt: skip
+
+
+writing = click.option(
+    "--to", metavar="FORMAT", default="", help="Format of DST [default: from its name]."
+)
+
+
+def reporting(what: str) -> Callable[[Function], Function]:
+    """``--report FILE``."""
+    return click.option("--report", metavar="FILE", type=FILE, help=f"{what} (NDJSON, readable by you alone).")

@@ -1,0 +1,241 @@
+"""Whose records, and which server: what the options, the environment and the configuration say together.
+
+Options beat the environment, the environment beats the file. Nothing here touches the network.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mesofhir.cli.config import NAME, Config, ServerConfig, folder
+from mesofhir.cli.options import Connecting, General, Reading
+from mesofhir.errors import UsageError
+
+if TYPE_CHECKING:
+    from mesofhir.formats import Source
+    from mesofhir.mapping import Clinic
+    from mesofhir.server import Auth, Server
+
+SUFFIX_FILE: Final = "sandbox-suffix"
+_SUFFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+def clinic(general: General, config: Config) -> Clinic:
+    """The clinic.
+
+    :raises UsageError: nobody says its namespace, or it is none
+    """
+    from mesofhir.mapping import Clinic
+
+    uri = general.namespace or config.namespace
+    if not uri:
+        raise UsageError(
+            "the clinic's namespace is missing: the URI under which its records are known, once and for all, "
+            "such as https://clinic.example/mesotherapy\n"
+            f"  give it as --namespace URI, in MESOFHIR_NAMESPACE, or as a line namespace = \"URI\" in {NAME} "
+            f"(here, or in {folder()})"
+        )
+    return Clinic(uri)
+
+
+def clinic_if_any(general: General, config: Config) -> Clinic | None:
+    """The clinic, where anybody says its namespace."""
+    return clinic(general, config) if general.namespace or config.namespace else None
+
+
+def source(name: str, reading: Reading, clinic: Clinic | None, config: Config) -> Source:
+    """What a SRC argument names; nothing of its content is read yet.
+
+    :raises UsageError: it cannot be read
+    """
+    from mesofhir.formats import read
+
+    return read(
+        name,
+        format=reading.from_,
+        clinic=clinic,
+        encoding=reading.encoding or config.encoding or "utf-8",
+        locale=reading.locale or config.locale or "",
+        timezone=reading.timezone or config.timezone or "",
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server, and all that was said of it.
+
+    :param sandbox: everybody can read and write it
+    """
+
+    said: ServerConfig
+    sandbox: bool
+
+    @property
+    def create_people(self) -> bool:
+        """Are people made whom the server does not have? By default on sandboxes only."""
+        return self.sandbox if self.said.create_people is None else self.said.create_people
+
+    def open(self, warn: Callable[[str], None]) -> Server:
+        """The server; nothing is asked of it yet.
+
+        :raises UsageError: its URL, its secret or its certificates cannot be used
+        """
+        from mesofhir.server import Server
+
+        allow, ca = bool(self.said.allow_http), self.said.ca
+        return Server(self.said.url, auth=_auth(self.said), allow_http=allow, ca=ca, warn=warn)
+
+    def clinic(self, clinic: Clinic, config: Config, say: Callable[[str], None]) -> Clinic:
+        """The clinic as this server knows it: on a public sandbox its namespace has a suffix of its own,
+        since everybody pushes the same examples there."""
+        from mesofhir.mapping import Clinic
+
+        if not self.sandbox:
+            return clinic
+        suffix = _suffix(config, say)
+        own = Clinic(f"{clinic.namespace}/{suffix}")
+        say(f"a public sandbox: the namespace there is {own.namespace}")
+        return own
+
+
+def place(server: str, connecting: Connecting, config: Config) -> Place:
+    """Where a SERVER argument leads: a URL, or a name of the configuration.
+
+    :raises UsageError: no such name, or options that contradict each other
+    """
+    from mesofhir.server import is_public_sandbox
+
+    said = ServerConfig(server) if "://" in server else _named(server, config)
+    said = _over(said, connecting)
+    return Place(said, is_public_sandbox(said.url))
+
+
+def _named(name: str, config: Config) -> ServerConfig:
+    if name in config.servers:
+        return config.servers[name]
+    near = get_close_matches(name, config.servers, 1, 0.5)
+    if near:
+        hint = f"did you mean {near[0]}?"
+    elif config.servers:
+        hint = f"{config.path} has {', '.join(config.servers)}"
+    elif config.path:
+        hint = f"{config.path} names no servers"
+    else:
+        hint = f"there is no {NAME} that names servers"
+    raise UsageError(f"no server is called {name[:80]!r}: {hint}; a URL begins with https://")
+
+
+def _over(said: ServerConfig, connecting: Connecting) -> ServerConfig:
+    """What the options say over what the configuration says; of the two places of a secret, the options' one."""
+    values: dict[str, Any] = {**vars(said)}
+    if connecting.secret_env and connecting.secret_file:
+        raise UsageError("--secret-env and --secret-file: one of the two, not both")
+    if connecting.secret_env or connecting.secret_file:
+        values |= {"secret_env": None, "secret_file": None}
+    if connecting.auth == "none":
+        values |= {"user": None, "secret_env": None, "secret_file": None}
+    return ServerConfig(**values | {n: v for n, v in vars(connecting).items() if v is not None})
+
+
+def _auth(said: ServerConfig) -> Auth:
+    from mesofhir.server import Auth, Basic, Bearer
+
+    kind = said.auth or "none"
+    if kind == "none":
+        if said.user or said.secret_env or said.secret_file:
+            raise UsageError("a user or a secret is named, and not what it is for: --auth basic or --auth bearer")
+        return Auth()
+    if kind == "bearer":
+        if said.user:
+            raise UsageError("a bearer token has no user name: leave --user out, or use --auth basic")
+        return Bearer(_secret(said))
+    if not said.user:
+        raise UsageError("basic authentication needs a user name: --user NAME")
+    return Basic(said.user, _secret(said))
+
+
+def _secret(said: ServerConfig) -> Any:
+    from mesofhir.server import from_environment, from_file
+
+    if said.secret_env and said.secret_file:
+        raise UsageError("the configuration names secret_env and secret_file: one of the two, not both")
+    if said.secret_env:
+        return from_environment(said.secret_env)
+    if said.secret_file:
+        return from_file(said.secret_file)
+    raise UsageError(
+        f"{said.auth} authentication needs a secret: --secret-env VAR names the variable that holds it, "
+        "--secret-file FILE the file (never the command line)"
+    )
+
+
+@dataclass
+class Requests:
+    """How many requests were made."""
+
+    count: int = 0
+
+
+@contextmanager
+def requests_counted() -> Iterator[Requests]:
+    """Count what goes through the HTTP door, by the line that it logs of each exchange."""
+    import logging
+
+    log, requests = logging.getLogger("mesofhir.server"), Requests()
+
+    class Counter(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            requests.count += record.levelno == logging.INFO
+
+    handler, level = Counter(), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield requests
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+# --- the suffix on public sandboxes -------------------------------------------------------------------------
+
+
+def _suffix(config: Config, say: Callable[[str], None]) -> str:
+    """One's own part of the namespace: configured, or made once and kept in the user's folder."""
+    path = folder() / SUFFIX_FILE
+    suffix, where = config.suffix, f"{config.path}: sandbox.suffix"
+    if suffix is None:
+        suffix, where = _kept(path, say), str(path)
+    if not _SUFFIX.fullmatch(suffix):
+        raise UsageError(f"{where}: not a suffix; expected up to 40 letters, digits, `-`, `_` or `.`")
+    return suffix
+
+
+def _kept(path: Path, say: Callable[[str], None]) -> str:
+    try:
+        with suppress(FileNotFoundError):
+            return path.read_text("utf-8").strip()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = secrets.token_hex(4)
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:  # somebody was faster
+            return path.read_text("utf-8").strip()
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(made + "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise UsageError(
+            f"{path}: cannot keep the suffix of your namespace on public sandboxes: {why}; "
+            f'configure one in {NAME}: [sandbox] suffix = "…"'
+        ) from None
+    say(f"made a suffix for your namespace on public sandboxes; it is kept in {path}")
+    return made

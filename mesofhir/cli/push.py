@@ -1,0 +1,240 @@
+"""``mesofhir push``: the whole source is checked first; then the histories go, one by one."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mesofhir.cli import config, places, sources
+from mesofhir.cli.options import (
+    Connecting,
+    General,
+    Reading,
+    common,
+    connecting,
+    general,
+    reading,
+    reporting,
+)
+from mesofhir.cli.report import Report
+from mesofhir.cli.words import MOST, Interrupted, Voice, number
+from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, UsageError
+
+if TYPE_CHECKING:
+    from mesofhir.formats import Item
+    from mesofhir.mapping import Clinic
+    from mesofhir.records import TreatmentHistory
+    from mesofhir.server import Server
+    from mesofhir.sync import Options, Result, Summary
+
+ORDER: Final = (6, 130, 5, 4, 3, 2, 1)  # where several exit codes apply
+
+
+@click.command()
+@click.argument("source", metavar="SRC")
+@click.argument("server", metavar="SERVER")
+@click.option(
+    "--create-people/--no-create-people", default=None,
+    help="Make patients and practitioners whom the server does not have [default: on public sandboxes only].",
+)
+@click.option(
+    "--match-system", "match_systems", metavar="URI", multiple=True,
+    help="Identifier system by which people are matched; may be repeated [default: all that a record states].",
+)
+@click.option("--jobs", type=click.IntRange(1, 32), help="Histories at the same time [default: 1].")
+@click.option("--withdraw", is_flag=True, help="Mark all of it entered-in-error instead; nothing is deleted.")
+@reporting("What became of each resource")
+@reading
+@connecting
+@general
+@common
+def command(
+    voice: Voice,
+    general: General,
+    connecting: Connecting,
+    reading: Reading,
+    report: Path | None,
+    source: str,
+    server: str,
+    create_people: bool | None,
+    match_systems: tuple[str, ...],
+    jobs: int | None,
+    withdraw: bool,
+) -> int:
+    """Bring histories to a FHIR server: nothing twice, nothing erased.
+
+    The source is read to its end first: if anything in it is invalid, nothing is sent. What the server has
+    already is compared, and only differences are sent; what an EHR has added stays. People are found by their
+    identifiers; a history whose patient is not found, or found twice, is left out and told.
+
+    \b
+    Examples:
+      mesofhir push clinic.json https://fhir.example.org/r4 --namespace https://clinic.example/mesotherapy
+      mesofhir push clinic-csv/ hospital --report push.ndjson      # hospital: see mesofhir.toml
+      mesofhir push examples.ndjson https://hapi.fhir.org/baseR4 --withdraw
+    """
+    settings = config.load(general.config)
+    place = places.place(server, connecting, settings)
+    clinic = place.clinic(places.clinic(general, settings), settings, voice.say)
+    from mesofhir.sync import Options
+    from mesofhir.sync.push import check_destination
+
+    options = Options(
+        create_people=place.create_people if create_people is None else create_people,
+        match_systems=match_systems or place.said.identifier_systems,
+        jobs=jobs or place.said.concurrency or 1,
+        withdraw=withdraw,
+    )
+    with (
+        place.open(voice.warn) as opened,
+        Report(report) as written,
+        places.source(source, reading, clinic, settings) as items,
+    ):
+        survey = sources.Survey(voice, written)
+        for item in survey.of(items, "checked"):
+            if item.history is not None:
+                check_destination(place.said.url, item.history)
+        voice.say(sources.counted(items.counts))
+        if not survey.valid:
+            voice.say("nothing was sent")
+            return InvalidInput.exit_code
+        if survey.kept:
+            voice.warn(f"{number(survey.kept, 'resource')} of the source in no record: not sent")
+        return _Push(voice, written, opened, clinic, options, survey.histories).run(items)
+
+
+@dataclass
+class _Push:
+    """The second pass: what was checked is sent.
+
+    :param total: histories
+    """
+
+    voice: Voice
+    report: Report
+    server: Server
+    clinic: Clinic
+    options: Options
+    total: int
+    shown: Counter[str] = field(default_factory=Counter)
+    ending: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, items: Iterable[Item]) -> int:
+        from mesofhir.sync import Summary, iter_push
+
+        summary, failure = Summary(), None
+        with places.requests_counted() as requests, _gently(self.voice, self.ending) as interrupted:
+            try:
+                with self.voice.counting("pushed", self.total) as counter:
+                    for result in iter_push(self._fed(items), self.server, self.clinic, self.options):
+                        summary.add(result)
+                        self._tell(result)
+                        counter.add()
+                        if result.code == 5:
+                            self.ending.set()  # nobody is there, or not for us: the others would not fare better
+            except KeyboardInterrupt:
+                interrupted.set()
+            except MesofhirError as error:
+                failure = _late(error)
+        self._more()
+        return self._end(summary, requests.count, failure, interrupted.is_set())
+
+    def _fed(self, items: Iterable[Item]) -> Iterator[TreatmentHistory]:
+        """The histories, until it is time to end: those that were begun are brought to their end.
+
+        :raises InvalidInput: the source is another one than it was when it was checked
+        """
+        for item in items:
+            if self.ending.is_set():
+                return
+            if item.faults:
+                raise InvalidInput(item.faults)
+            if item.history is not None:
+                yield item.history
+
+    def _tell(self, result: Result) -> None:
+        self.report.add(*result.lines())
+        if result.stopped:
+            self._show("stopped", f"error: history {result.key} was stopped: {result.stopped}")
+        for remark in result.remarks:
+            if not self.voice.quiet:
+                self._show("remarked", f"note: {remark}")
+
+    def _show(self, kind: str, text: str) -> None:
+        self.shown[kind] += 1
+        if self.shown[kind] <= MOST:
+            self.voice.line(text)
+
+    def _more(self) -> None:
+        where = f"all in {self.report.path}" if self.report.path else "--report FILE has all"
+        for word, kind in (("error", "stopped"), ("note", "remarked")):
+            if self.shown[kind] > MOST:
+                self.voice.line(f"{word}: … and {self.shown[kind] - MOST} more ({where})")
+
+    def _end(self, summary: Summary, requests: int, failure: MesofhirError | None, interrupted: bool) -> int:
+        for line in _summed(summary, requests):
+            self.voice.say(line)
+        codes = {summary.exit_code}
+        left = self.total - summary.histories
+        if failure is not None:
+            codes.add(failure.exit_code)
+            self.voice.error(failure)
+        if interrupted:
+            codes.add(Interrupted.exit_code)
+            words = f"interrupted: {summary.histories} of {self.total} histories were handled; push again to go on"
+            self.voice.error(Interrupted(words))
+        elif left:
+            why = "the server does not answer, or does not let us in" if 5 in codes else "it could not go on"
+            self.voice.error(NotAllDone(f"{number(left, 'history', 'histories')} not tried: {why}"))
+            codes.add(NotAllDone.exit_code)
+        return next((code for code in ORDER if code in codes), 0)
+
+
+def _summed(summary: Summary, requests: int) -> Iterator[str]:
+    """What became of all, in figures that add up."""
+    done = summary.histories - summary.stopped
+    stopped = f", {summary.stopped} stopped" if summary.stopped else ""
+    yield f"{number(summary.histories, 'history', 'histories')}: {done} done{stopped}"
+    parts = [f"{n} {outcome}" for outcome, n in sorted(summary.counts.items()) if n]
+    total = number(sum(summary.counts.values()), "resource")
+    yield f"{total}: {', '.join(parts) or 'none'}; {number(requests, 'request')}"
+    if summary.remarks:
+        yield "remarks: " + ", ".join(f"{n} {kind}" for kind, n in sorted(summary.remarks.items()))
+
+
+def _late(error: MesofhirError) -> MesofhirError:
+    """Something went wrong after others were sent: that is no longer `nothing was sent`."""
+    if isinstance(error, InvalidInput | UsageError):
+        return NotAllDone(f"the source has changed since it was checked: {error}")
+    return error
+
+
+@contextmanager
+def _gently(voice: Voice, ending: threading.Event) -> Iterator[threading.Event]:
+    """Ctrl-C lets what was begun come to its end; a second one does not wait."""
+    interrupted = threading.Event()
+
+    def pressed(number: int, frame: Any) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+        ending.set()
+        with suppress(RuntimeError):  # in the middle of a line that is being written
+            voice.line("finishing the histories that were begun; Ctrl-C again to stop at once")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    before = signal.signal(signal.SIGINT, pressed)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
