@@ -12,10 +12,6 @@ OPEN: Final = re.compile(r"[^|\s]+\|[^|]+")
 """``system|code``, FHIR's own way to write a coding in one string (R4 3.1.1.5.10)."""
 
 
-_OURS: Final = "mesofhir"
-"""The element id of a coding that no table of ours knows, by which it is told from codings of others."""
-
-
 class Coding(Protocol):
     """A standard code: its system (URI), code, and the display of its source ("" where it has none)."""
 
@@ -102,7 +98,7 @@ class Coded(Node):
     :param name: the field of the word
     :param codes: its table
     :param text: the field of the wording; without it a foreign text stays unread
-    :param open: may the word be ``system|code``?
+    :param open: may the word be ``system|code``? Such a coding is ``userSelected``, which tells it from theirs
     :param beside: codings that are always written, with or without a word beside them
     :param label: what the text says when the clinic gives no wording
     :param labels: all that the text might say without a wording, for one word (a site on either side)
@@ -152,7 +148,7 @@ class Coded(Node):
     def _codings(self, token: str) -> list[dict[str, Any]]:
         if self.open and OPEN.fullmatch(token):
             system, code = token.split("|", 1)
-            return [{"id": _OURS, "system": system, "code": code}]
+            return [{"system": system, "code": code, "userSelected": True}]
         return [coding(c) for c in self.codes[token].codings]
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
@@ -245,7 +241,7 @@ class Coded(Node):
         elif self.decisive:
             raise Mismatch(f"{path}: a {self.name} that is not in our table")
         elif others:
-            marked = [(i, c) for i, c in others if c.get("id") == _OURS]
+            marked = [(i, c) for i, c in others if c.get("userSelected") is True]
             others = marked or others
             i, c = others[0]
             value = f"{c.get('system', '')}|{c.get('code', '')}"
@@ -264,7 +260,7 @@ class Coded(Node):
         return False
 
     def _seen_coding(self, r: Reading, path: str) -> None:
-        r.seen += [f"{path}.system", f"{path}.code", f"{path}.display", f"{path}.id"]
+        r.seen += [f"{path}.system", f"{path}.code", f"{path}.display", f"{path}.userSelected"]
 
     def _read_text(self, x: Mapping[str, Any], r: Reading, path: str) -> None:
         words = x.get("text")

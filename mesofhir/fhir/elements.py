@@ -32,7 +32,9 @@ class Status(Field):
         self.default = default
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
-        return super().put(w, old, path) if self.name in w.row else self.default if old is None else old
+        if self.name in w.row:
+            return super().put(w, old, path)
+        return self.default if old is None or w.force else old
 
     def stated(self, row: Row) -> bool:
         return self.default is not None or super().stated(row)

@@ -22,7 +22,7 @@ def _withdrawn(row: Row) -> bool:
 
 def shapes(c: Clinic) -> list[Shape]:
     """The issue, and its evidence by kind: Condition, Observation or MedicationStatement."""
-    return [_issue(c), *_conditions(c), *_observations(c), _medicine(c)]
+    return [_issue(c), *_conditions(c), *_observations(c), *_medicines(c)]
 
 
 def _issue(c: Clinic) -> Shape:
@@ -132,16 +132,23 @@ def _observations(c: Clinic) -> list[Shape]:
     ]
 
 
-def _medicine(c: Clinic) -> Shape:
-    """An anticoagulant that is being taken; one that is no longer taken is completed."""
-    return c.shape(
-        "findings",
-        "MedicationStatement",
-        {
-            "status": Status("status", same(WITHDRAWN), default="active"),
-            "category": Start({"coding": [{"system": LOCAL, "code": "anticoagulant"}]}),
-            "medicationCodeableConcept": coded("medicine", "substances"),
-            "effectivePeriod": period("since", "until"),
-        },
-        takes=lambda row: row["kind"] == "anticoagulant",
-    )
+def _medicines(c: Clinic) -> list[Shape]:
+    """An anticoagulant that is being taken; one whose time has ended is completed."""
+
+    def ended(row: Row) -> bool:
+        return isinstance(row.get("until"), str)
+
+    return [
+        c.shape(
+            "findings",
+            "MedicationStatement",
+            {
+                "status": Status("status", same(WITHDRAWN), default="completed" if over else "active"),
+                "category": Start({"coding": [{"system": LOCAL, "code": "anticoagulant"}]}),
+                "medicationCodeableConcept": coded("medicine", "substances"),
+                "effectivePeriod": period("since", "until"),
+            },
+            takes=lambda row, over=over: row["kind"] == "anticoagulant" and ended(row) is over,  # type: ignore[misc]
+        )
+        for over in (False, True)
+    ]

@@ -71,4 +71,13 @@ def shapes(c: Clinic) -> list[Shape]:
         },
         "note": note("note"),
     }
-    return [c.shape("mixtures", "MedicationAdministration", given, profiled="mesotherapy-administration")]
+    return [
+        c.shape(
+            "mixtures",
+            "MedicationAdministration",
+            given,
+            profiled="" if topical else "mesotherapy-administration",  # an anaesthetic cream is none
+            takes=lambda row, topical=topical: (row["route"] == "topical") is topical,  # type: ignore[misc]
+        )
+        for topical in (False, True)
+    ]

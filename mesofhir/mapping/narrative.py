@@ -107,7 +107,8 @@ class _Book:
         items = "".join([line(row, resolve) for line in self.lines])
         items = f"<ul>{items}</ul>" if items else ""
         heading = _escaped(self.heading(row, clock=True))
-        return f'<div xmlns="http://www.w3.org/1999/xhtml"><p><b>{heading}</b></p>{items}</div>'
+        named = f'xmlns="http://www.w3.org/1999/xhtml" lang="{self.language}" xml:lang="{self.language}"'
+        return f"<div {named}><p><b>{heading}</b></p>{items}</div>"
 
     def heading(self, row: Row, *, clock: bool) -> str:
         """The word of the table, with what counts or dates the record.

@@ -4,7 +4,7 @@
 from typing import Any
 
 from mesofhir.fhir.elements import INTEGER, TEXT, TIME, Status, note, period, quantity
-from mesofhir.fhir.picture import ABSENT_REASON, Absent, Along, Computed, Each, Echo, Field, Row
+from mesofhir.fhir.picture import ABSENT_REASON, Absent, Along, Always, Computed, Each, Echo, Field, Row
 from mesofhir.mapping.clinic import Clinic, Shape, ext
 from mesofhir.mapping.common import WITHDRAWN, coded, defined, site, status_copy
 from mesofhir.terminology import ACT_CODE, ROUTE, SCT, code_set
@@ -69,11 +69,13 @@ def shapes(c: Clinic) -> list[Shape]:
     not_done = whose | {
         "extension": [number],
         "status": Status("status", {"not-done": "not-done"}),
-        "performedPeriod": {
-            "extension": [{"url": ABSENT_REASON, "valueCode": "not-performed"}],
-            "start": Absent(),
-            "end": Absent(),
-        },
+        "performedPeriod": Always(
+            {
+                "extension": [{"url": ABSENT_REASON, "valueCode": "not-performed"}],
+                "start": Absent(),
+                "end": Absent(),
+            }
+        ),
     }
     booked = {
         "extension": [

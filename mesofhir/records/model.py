@@ -37,6 +37,7 @@ def doc(
     needs: str = "",
     unit: str = "",
     must: bool = False,
+    known: bool = False,
     examples: list[Any] | None = None,
 ) -> Meta:
     """What a field means.
@@ -47,8 +48,9 @@ def doc(
     :param needs: another field without which it says nothing
     :param unit: UCUM code
     :param must: it has to be stated, or else be named in ``unknown``
+    :param known: it cannot be named in ``unknown``, since FHIR asks for a code there, or none at all
     """
-    extra = {"codes": codes, "open": open, "to": to, "needs": needs, "unit": unit, "must": must}
+    extra = {"codes": codes, "open": open, "to": to, "needs": needs, "unit": unit, "must": must, "known": known}
     return Meta(description=description, extra={k: v for k, v in extra.items() if v}, examples=examples)
 
 
@@ -139,7 +141,7 @@ class Condition(Record):
     ] = UNSET
     certainty: Annotated[
         Literal["unconfirmed", "provisional", "differential", "confirmed", "refuted"] | None | UnsetType,
-        doc("How sure the diagnosis is."),
+        doc("How sure the diagnosis is.", known=True),
     ] = UNSET
     clinical_phase: Annotated[Code, doc("Acute or chronic (fact 5).", codes="clinical_phases")] = UNSET
     site: Annotated[Code, SITE] = UNSET
@@ -162,19 +164,19 @@ class Reaction(Value):
 class Allergy(Record):
     """An allergy or intolerance to a drug (fact 21)."""
 
+    status: Annotated[
+        Literal["active", "inactive", "resolved", "entered-in-error"],
+        doc("Clinical status; `entered-in-error` withdraws the record."),
+    ]
     substance: Annotated[Code, doc("The drug or class of drugs.", codes="substances", open=True)] = UNSET
     substance_text: Annotated[Text, doc("The substance in the clinic's own words.")] = UNSET
-    status: Annotated[
-        Literal["active", "inactive", "resolved", "entered-in-error"] | None | UnsetType,
-        doc("Clinical status; `entered-in-error` withdraws the record."),
-    ] = UNSET
     certainty: Annotated[
-        Literal["unconfirmed", "confirmed", "refuted"] | None | UnsetType, doc("How sure it is.")
+        Literal["unconfirmed", "confirmed", "refuted"] | None | UnsetType, doc("How sure it is.", known=True)
     ] = UNSET
-    kind: Annotated[Literal["allergy", "intolerance"] | None | UnsetType, doc("Mechanism.")] = UNSET
+    kind: Annotated[Literal["allergy", "intolerance"] | None | UnsetType, doc("Mechanism.", known=True)] = UNSET
     criticality: Annotated[
         Literal["low", "high", "unable-to-assess"] | None | UnsetType,
-        doc("Low stands for a relative, high for an absolute contraindication."),
+        doc("Low stands for a relative, high for an absolute contraindication.", known=True),
     ] = UNSET
     onset: Annotated[Time, doc("When it first appeared.")] = UNSET
     recorded: Annotated[Time, doc("When it was recorded.")] = UNSET
@@ -233,10 +235,8 @@ class Finding(Record):
         doc("What was found."),
     ]
     status: Annotated[Literal["entered-in-error"] | None | UnsetType, WITHDRAWN] = UNSET
-    strength: Annotated[Code, doc("How strongly it stands against treatment.", codes="strengths")] = UNSET
-    scope: Annotated[
-        Code, doc("Against any drug, one substance, or one site.", codes="scopes")
-    ] = UNSET
+    strength: Annotated[Code, doc("How strongly it stands against treatment.", codes="strengths", known=True)] = UNSET
+    scope: Annotated[Code, doc("Against any drug, one substance, or one site.", codes="scopes")] = UNSET
     substance: Annotated[
         Code, doc("The drug it stands against (scope `substance`).", codes="substances", open=True)
     ] = UNSET
@@ -247,9 +247,9 @@ class Finding(Record):
     finding_text: Annotated[
         Text, doc("The disease, lesion or state in the clinic's own words; not for a drug allergy.")
     ] = UNSET
-    medicine: Annotated[
-        Code, doc("The anticoagulant that is taken; only for it.", codes="substances", open=True)
-    ] = UNSET
+    medicine: Annotated[Code, doc("The anticoagulant that is taken; only for it.", codes="substances", open=True)] = (
+        UNSET
+    )
     medicine_text: Annotated[Text, doc("That medicine in the clinic's own words.")] = UNSET
     controlled: Annotated[YesNo, doc("Is the condition or the therapy under control?")] = UNSET
     allergy: Annotated[Ref, doc("The allergy that it rests on; only for `drug-allergy`.", to="allergies")] = UNSET
@@ -271,9 +271,7 @@ class Medicine(Record):
         Literal["active", "completed", "stopped", "on-hold", "intended", "entered-in-error"],
         doc("Whether it is being taken; `entered-in-error` withdraws the record."),
     ]
-    medicine: Annotated[
-        Code, doc("Which one.", codes="substances", open=True, must=True)
-    ] = UNSET
+    medicine: Annotated[Code, doc("Which one.", codes="substances", open=True, must=True)] = UNSET
     medicine_text: Annotated[Text, doc("The medicine in the clinic's own words.")] = UNSET
     since: Annotated[Time, doc("From when.")] = UNSET
     until: Annotated[Time, doc("Until when.")] = UNSET
@@ -288,7 +286,9 @@ class Consent(Record):
         Literal["active", "rejected", "inactive", "entered-in-error"],
         doc("In force, refused, or no longer in force (revoked or expired)."),
     ]
-    decision: Annotated[Literal["permit", "deny"] | None | UnsetType, doc("What the patient decided.")] = UNSET
+    decision: Annotated[Literal["permit", "deny"] | None | UnsetType, doc("What the patient decided.", known=True)] = (
+        UNSET
+    )
     signed: Annotated[Time, doc("When it was given or refused.")] = UNSET
     recorder: Annotated[Ref, doc("Who obtained it.", to="practitioners")] = UNSET
 
@@ -307,9 +307,7 @@ class Drug(Value):
         Literal["mg", "g", "ug", "mL", "mmol", "[iU]", "%"] | UnsetType,
         doc("UCUM unit of the amount.", needs="amount"),
     ] = UNSET
-    volume: Annotated[
-        Number | UnsetType, doc("Volume that it brings.", unit="mL")
-    ] = UNSET
+    volume: Annotated[Number | UnsetType, doc("Volume that it brings.", unit="mL")] = UNSET
     lot: Annotated[Words | UnsetType, doc("Lot number of the ampoule.")] = UNSET
 
 
@@ -353,9 +351,7 @@ class Session(Record):
         Literal["planned", "running", "done", "stopped", "not-done", "entered-in-error"],
         doc("What became of it; `entered-in-error` withdraws the record."),
     ]
-    reason: Annotated[
-        Code, doc("Why it was stopped or not done.", codes="status_reasons", open=True)
-    ] = UNSET
+    reason: Annotated[Code, doc("Why it was stopped or not done.", codes="status_reasons", open=True)] = UNSET
     reason_text: Annotated[Text, doc("That reason in the clinic's own words.")] = UNSET
     number: Annotated[Positive, doc("Its number in the cycle, from 1.")] = UNSET
     planned_start: Annotated[Time, doc("For when it is or was booked.")] = UNSET
@@ -386,18 +382,14 @@ class Session(Record):
 class Score(Record):
     """A pain score (facts 34, 35; clinical model §4.2)."""
 
-    scale: Annotated[
-        Literal["nrs", "vas"], doc("Numeric rating scale 0–10, or visual analogue scale.")
-    ]
+    scale: Annotated[Literal["nrs", "vas"], doc("Numeric rating scale 0–10, or visual analogue scale.")]
     value: Annotated[
         Number | None | UnsetType,
         doc("The score.", unit="{score}", must=True),
     ] = UNSET
     status: Annotated[Literal["entered-in-error"] | None | UnsetType, WITHDRAWN] = UNSET
     taken: Annotated[Time, doc("When it was taken.")] = UNSET
-    point: Annotated[
-        Code, doc("At which point of the treatment.", codes="assessment_points")
-    ] = UNSET
+    point: Annotated[Code, doc("At which point of the treatment.", codes="assessment_points")] = UNSET
     session: Annotated[Ref, doc("The session that it belongs to.", to="sessions")] = UNSET
     note: Annotated[Text, NOTE] = UNSET
 
@@ -412,9 +404,7 @@ class Instruction(Record):
         doc("Left out, it is in force; `entered-in-error` withdraws the record."),
     ] = UNSET
     avoid: Annotated[YesNo, doc("True: not to be done.")] = UNSET
-    window: Annotated[
-        Literal["before", "after"] | None | UnsetType, doc("Before or after each session.")
-    ] = UNSET
+    window: Annotated[Literal["before", "after"] | None | UnsetType, doc("Before or after each session.")] = UNSET
     lasts: Annotated[Amount, doc("For how long before or after.", needs="lasts_unit")] = UNSET
     lasts_unit: Annotated[
         Literal["min", "h", "d", "wk"] | None | UnsetType, doc("UCUM unit of that time.", needs="lasts")
@@ -424,7 +414,7 @@ class Instruction(Record):
     ] = UNSET
     red_flag_text: Annotated[Text, doc("That sign in the clinic's own words.")] = UNSET
     text: Annotated[Text, doc("What the patient is told, in the language of the record.")] = UNSET
-    translation: Annotated[Text, doc("The same in the other language (Italian or English).")] = UNSET
+    translation: Annotated[Text, doc("The same in the other language (Italian or English).", known=True)] = UNSET
 
 
 class Aftercare(Record):
@@ -452,8 +442,8 @@ class Continuation(Record):
     ] = UNSET
     sessions_min: Annotated[Positive, doc("Number of sessions, or the least of a range.")] = UNSET
     sessions_max: Annotated[Positive, doc("The most of that range.", needs="sessions_min")] = UNSET
-    interval: Annotated[Amount, doc("One session every so many units.", needs="interval_unit")] = UNSET
-    interval_max: Annotated[Amount, doc("The most of that range.", needs="interval")] = UNSET
+    interval: Annotated[Amount, doc("One session every so many units.", needs="interval_unit", known=True)] = UNSET
+    interval_max: Annotated[Amount, doc("The most of that range.", needs="interval", known=True)] = UNSET
     interval_unit: Annotated[
         Literal["d", "wk", "mo"] | None | UnsetType, doc("UCUM unit of the interval.", needs="interval")
     ] = UNSET
@@ -513,9 +503,7 @@ class Cycle(Record):
         Literal["planned", "running", "on-hold", "stopped", "done", "not-done", "entered-in-error"],
         doc("Where it stands; `entered-in-error` withdraws the record."),
     ]
-    reason: Annotated[
-        Code, doc("Why it was stopped, held or not done.", codes="status_reasons", open=True)
-    ] = UNSET
+    reason: Annotated[Code, doc("Why it was stopped, held or not done.", codes="status_reasons", open=True)] = UNSET
     reason_text: Annotated[Text, doc("That reason in the clinic's own words.")] = UNSET
     protocol: Annotated[
         Code, doc("The protocol that it follows: a name of ours, or a canonical URL.", codes="protocols")
@@ -533,14 +521,14 @@ class Cycle(Record):
     sessions_min: Annotated[Positive, doc("Planned number of sessions, or the least of a range.")] = UNSET
     sessions_max: Annotated[Positive, doc("The most of that range.", needs="sessions_min")] = UNSET
     interval: Annotated[
-        Amount, doc("One session every so many units (1 wk: weekly).", needs="interval_unit")
+        Amount, doc("One session every so many units (1 wk: weekly).", needs="interval_unit", known=True)
     ] = UNSET
-    interval_max: Annotated[Amount, doc("The most of that range.", needs="interval")] = UNSET
+    interval_max: Annotated[Amount, doc("The most of that range.", needs="interval", known=True)] = UNSET
     interval_unit: Annotated[
         Literal["d", "wk", "mo"] | None | UnsetType, doc("UCUM unit of the interval.", needs="interval")
     ] = UNSET
-    minutes_min: Annotated[Amount, doc("Planned length of a session, or the least.", unit="min")] = UNSET
-    minutes_max: Annotated[Amount, doc("The most of that range.", unit="min", needs="minutes_min")] = UNSET
+    minutes_min: Annotated[Amount, doc("Planned length of a session, or the least.", unit="min", known=True)] = UNSET
+    minutes_max: Annotated[Amount, doc("The most of that range.", unit="min", needs="minutes_min", known=True)] = UNSET
     sessions_done: Annotated[Count, doc("How many sessions were delivered, as the clinic counts.")] = UNSET
     start: Annotated[Time, doc("When it began, or is to begin.")] = UNSET
     end: Annotated[Time, doc("When it ended, or is to end.")] = UNSET
@@ -573,7 +561,7 @@ class TreatmentHistory(Record):
     given: Annotated[list[Words] | UnsetType, doc("Given names, in order.")] = UNSET
     birth_date: Annotated[Date, doc("Date of birth.")] = UNSET
     gender: Annotated[
-        Literal["male", "female", "other", "unknown"] | None | UnsetType, doc("Administrative gender.")
+        Literal["male", "female", "other", "unknown"] | None | UnsetType, doc("Administrative gender.", known=True)
     ] = UNSET
     identifiers: Annotated[
         list[Identifier] | UnsetType, doc("By which the EHR knows the patient (codice fiscale, MRN).")

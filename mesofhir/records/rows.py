@@ -51,12 +51,13 @@ class Column:
     needs: str = ""
     unit: str = ""
     must: bool = False
+    known: bool = False
 
     @property
     def may_be_unknown(self) -> bool:
         """May a record's ``unknown`` name it? Not a reference, a unit, or the wording of a code."""
         wording = self.name.endswith(("_text", "_unit")) or self.codes == "protocols"
-        return self.nullable and self.name != "status" and not self.to and not wording
+        return self.nullable and self.name != "status" and not (self.to or self.known or wording)
 
 
 @dataclass(frozen=True)

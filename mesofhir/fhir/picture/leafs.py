@@ -236,6 +236,9 @@ class Along(Node):
         else:
             self.node.get(x, r, path)
 
+    def stated(self, row: Row) -> bool:
+        return any(row.get(name) is not None for name in self.names)
+
     def fits(self, x: Any, world: Any) -> bool:
         return self.node.fits(x, world)
 
