@@ -224,7 +224,7 @@ def test_what_is_a_fault(raw: dict[str, Any], path: str | None, what: str) -> No
     "raw",
     [
         cycle(site="http://snomed.info/sct|1", protocol="https://x.example/p"),
-        cycle(interval_unit="wk", unknown=["interval"]),
+        history(conditions=[{"key": "K", "status": "active", "unknown": ["onset", "site"]}]),
         cycle(side=None, interval=None, interval_unit=None),
         cycle(start="2026-03", end="2026"),
         cycle(start="2026-03-04T10:30:00+01:00", end="2026-03-04T09:30:00Z"),

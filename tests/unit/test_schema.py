@@ -166,7 +166,7 @@ def test_synthetic_is_true_or_nothing() -> None:
         cycle(site="urn:oid:1.2|a b", side="left", protocol="https://clinic.example/p"),
         cycle(side=None, interval=None, interval_unit=None),
         cycle(side="left", unknown=["site"]),
-        cycle(interval_unit="wk", unknown=["interval"]),
+        history(conditions=[{"key": "K", "status": "active", "unknown": ["onset", "site"]}]),
         mixture(volume=Decimal("0.50"), drugs=[{"substance": "lidocaine", "amount": 5, "amount_unit": "mg"}]),
         mixture(unknown=["volume"]),
     ],

@@ -241,7 +241,7 @@ def test_a_token_means_one_thing_in_all_sets():
 
 
 def test_skin_sites_are_sites():
-    assert set(code_set("skin_sites", "no_known")) <= set(code_set("sites"))
+    assert set(code_set("skin_sites")) <= set(code_set("sites"))
 
 
 def test_side_of_a_thigh_is_not_invented():
