@@ -113,7 +113,8 @@ class _Record:
                 yield self.fault(
                     "unknown",
                     "it names a field that cannot be unknown",
-                    "names of fields of this record with one value, no reference, wording or unit, nor what FHIR wants as a code",
+                    "names of fields of this record with one value, no reference, wording or unit, "
+                    "nor what FHIR wants as a code",
                 )
             elif name in self.fields:
                 yield self.fault("unknown", f"`{name}` is stated and called unknown", "one of the two")

@@ -24,6 +24,11 @@ from mesofhir.fhir.picture.core import (
 from mesofhir.fhir.picture.leafs import Echo, Field
 
 
+def _stem(name: str) -> str:
+    """``performed`` of ``performedPeriod``; "" for what is no choice."""
+    return next((c for c in CHOICES if name.startswith(c) and name[len(c) : len(c) + 1].isupper()), "")
+
+
 class Object(Node):
     """An object: constants, holes, and whatever else they put there."""
 
@@ -35,6 +40,7 @@ class Object(Node):
         self.copies = frozenset().union(*(p.copies for p in self.parts.values()))
         self.constant = all(p.constant for p in self.parts.values())
         self.decisive = any(p.decisive for p in self.parts.values())
+        self.choices = {k: stem for k in self.parts if (stem := _stem(k))}
 
     def stated(self, row: Row) -> bool:
         return self.constant or self.always or any(p.stated(row) for p in self.parts.values() if not p.constant)
@@ -51,7 +57,7 @@ class Object(Node):
             said = said or (value is not None and not part.constant and self._speaks(part, w.row))
             if isinstance(part, Field | Echo) and not part.codec.complex and part.stated(w.row):
                 said = self._say_unknown(k, value is None and part.unknown(w.row), new) or said
-            if value is not None and k not in old:
+            if k in self.choices and value is not None and k not in old:
                 self._sole_choice(k, new, w, path)
         if not said:  # nothing left that our constants would describe
             new = {k: v for k, v in new.items() if k not in self.parts}
@@ -77,13 +83,9 @@ class Object(Node):
 
     def _sole_choice(self, k: str, new: dict[str, Any], w: Writing, path: str) -> None:
         """P11: our ``performedPeriod`` takes the place of their ``performedDateTime``."""
-        stem = next((c for c in CHOICES if k.startswith(c) and k[len(c) : len(c) + 1].isupper()), None)
-        if stem is None:
-            return
-        for other in [o for o in new if o.startswith(stem) and o[len(stem) : len(stem) + 1].isupper()]:
-            if other != k and other not in self.parts:
-                w.doubts.append((f"{path}.{other}", f"replaced by {k}"))
-                del new[other]
+        for other in [o for o in new if o != k and o not in self.parts and _stem(o) == self.choices[k]]:
+            w.doubts.append((f"{path}.{other}", f"replaced by {k}"))
+            del new[other]
 
     def get(self, x: Any, r: Reading, path: str) -> None:
         if not isinstance(x, dict):
