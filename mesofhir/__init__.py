@@ -123,9 +123,10 @@ def from_fhir(
     """
     from mesofhir.mapping import Clinic, understand
 
-    listed = resources.get("entry", []) if isinstance(resources, Mapping) else [{"resource": x} for x in resources]
-    urls = [str(entry.get("fullUrl", "")) for entry in listed]
-    return understand([dict(entry["resource"]) for entry in listed], Clinic(namespace), urls=urls)
+    listed = resources.get("entry", ()) if isinstance(resources, Mapping) else [{"resource": x} for x in resources]
+    entries = [entry for entry in listed if entry.get("resource")]
+    urls = [str(entry.get("fullUrl", "")) for entry in entries]
+    return understand([dict(entry["resource"]) for entry in entries], Clinic(namespace), urls=urls)
 
 
 def pull(server: Server, clinic: Clinic, *, patients: Sequence[str] = ()) -> Iterator[TreatmentHistory]:

@@ -41,7 +41,7 @@ def command(voice: Voice, general: General, reading: Reading, report: Path | Non
     clinic = places.clinic(general, settings)
     made: Counter[str] = Counter()
     with (
-        Report(report) as written,
+        Report(report, source) as written,
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)

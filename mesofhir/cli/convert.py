@@ -53,7 +53,7 @@ def command(
     from mesofhir.formats import write
 
     with (
-        Report(report) as written,
+        Report(report, source, destination) as written,
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)

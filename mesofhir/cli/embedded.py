@@ -7,6 +7,7 @@ unless taught; and it loses the trailing zeros of decimals.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import socket
 import threading
@@ -23,13 +24,10 @@ _PATIENCE: Final = 20.0  # seconds for it to start
 
 def check_installed() -> None:
     """:raises UsageError: the extra ``demo`` is not installed"""
-    try:
-        import sekmet.main  # type: ignore[import-untyped]  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError:
+    if not all(map(importlib.util.find_spec, ("sekmet", "uvicorn"))):
         raise UsageError(
             "the demo needs an embedded FHIR server, which is not installed: pip install 'mesofhir[demo]'"
-        ) from None
+        )
 
 
 @contextmanager

@@ -83,6 +83,11 @@ class Place:
         """Are people made whom the server does not have? By default on sandboxes only."""
         return self.sandbox if self.said.create_people is None else self.said.create_people
 
+    def match_systems(self, clinic: Clinic) -> tuple[str, ...]:
+        """The identifier systems by which people are matched; none: all that a record states. On a sandbox by
+        the clinic's own key alone, or the examples of all the world would share their patients."""
+        return self.said.identifier_systems or ((clinic.namespace,) if self.sandbox else ())
+
     def open(self, warn: Callable[[str], None]) -> Server:
         """The server; nothing is asked of it yet.
 

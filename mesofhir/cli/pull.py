@@ -79,7 +79,7 @@ def command(
     known = registry.chosen(to, "--to") if to else registry.of_destination(destination, Path(destination))
     with (
         place.open(voice.warn) as opened,
-        Report(report) as written,
+        Report(report, destination) as written,
         places.requests_counted() as requests,
     ):
         survey = sources.Survey(voice, written)

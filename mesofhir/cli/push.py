@@ -89,13 +89,13 @@ def command(
 
     options = Options(
         create_people=place.create_people if create_people is None else create_people,
-        match_systems=match_systems or place.said.identifier_systems,
+        match_systems=match_systems or place.match_systems(clinic),
         jobs=jobs or place.said.concurrency or 1,
         withdraw=withdraw,
     )
     with (
         place.open(voice.warn) as opened,
-        Report(report) as written,
+        Report(report, source) as written,
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)

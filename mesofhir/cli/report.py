@@ -14,16 +14,19 @@ from mesofhir.errors import UsageError
 class Report:
     """A context manager; without a file it takes everything and keeps nothing.
 
+    :param others: what the verb reads and writes, which a report must not replace
     :raises UsageError: the file cannot be written; known before anything else is done
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *others: str) -> None:
         self.path = path
         self._file: BinaryIO | None = None
         if path is None:
             return
         if str(path) == "-":
             raise UsageError("--report: needs a file; standard output is for data")
+        if any(Path(other).resolve() == path.resolve() for other in others):
+            raise UsageError(f"--report: {path} is what is read or written; name another file")
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
             if os.name == "posix":

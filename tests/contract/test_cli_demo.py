@@ -45,7 +45,8 @@ def test_the_demo_keeps_its_promises(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['sekmet'] = None; from mesofhir.cli import main; main(['demo'])"
+    code = "import importlib.util as u; u.find_spec = lambda name: None\n"
+    code += "from mesofhir.cli import main; main(['demo'])"
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
         [sys.executable, "-c", code],

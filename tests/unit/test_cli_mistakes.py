@@ -96,6 +96,8 @@ def test_a_namespace_that_is_none(namespace: str) -> None:
         (["push", "clinic.json", SERVER, "--config", "gone.toml"], "gone.toml"),
         (["push", "clinic.json", SERVER, "--report", "gone/r.ndjson"], "gone/r.ndjson"),
         (["push", "clinic.json", SERVER, "--report", "-"], "--report"),
+        (["push", "clinic.json", SERVER, "--report", "./clinic.json"], "name another file"),
+        (["pull", SERVER, "x.json", "--report", "x.json"], "name another file"),
         (["push", "clinic.json", SERVER, "--from", "xlsx"], "no such format"),
         (["push", "clinic.json", SERVER, "--encoding", "utf-9"], "--encoding"),
         (["push", "clinic.json", SERVER, "--timezone", "Rome"], "--timezone"),

@@ -1,11 +1,11 @@
-"""Push and pull through the command line, with a library that says what we tell it to say."""
+"""Push through the command line, with a library that says what we tell it to say."""
 
 import json
 import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,8 @@ from click.testing import CliRunner, Result
 import mesofhir.sync
 from mesofhir.cli import main
 from mesofhir.errors import NotAllDone, UnknownOutcome, Unreachable
-from mesofhir.formats import Item
-from mesofhir.mapping import Clinic, Kept, Link
-from mesofhir.records import TreatmentHistory, decode
-from mesofhir.sync import PatientNotFound
+from mesofhir.mapping import Clinic, Link
+from mesofhir.records import TreatmentHistory
 from mesofhir.sync import Result as Became
 from mesofhir.sync.report import Remark
 
@@ -42,7 +40,6 @@ class Library:
         self.pushed: list[str] = []
         self.clinic: Clinic | None = None
         self.options: Any = None
-        self.asked: dict[str, Any] = {}
         self.window = 40
         self.monkeypatch = monkeypatch
 
@@ -58,15 +55,6 @@ class Library:
                     yield judge(history)
 
         self.monkeypatch.setattr(mesofhir.sync, "iter_push", iter_push)
-
-    def pulls(self, *items: Item, missing: Sequence[str] = ()) -> None:
-        def iter_pull(server: Any, clinic: Clinic, **asked: Any) -> Iterator[Item]:
-            self.clinic, self.asked = clinic, asked
-            yield from items
-            if missing:
-                raise PatientNotFound(f"no history of this clinic on the server for: {', '.join(missing)}")
-
-        self.monkeypatch.setattr(mesofhir.sync, "iter_pull", iter_pull)
 
 
 @pytest.fixture
@@ -88,9 +76,6 @@ def source(count: int) -> str:
 
 def became(history: TreatmentHistory, outcome: Any = "created", **more: Any) -> Became:
     return Became(history.key, {Link("Patient", "patients", history.key): outcome}, **more)
-
-
-# --- push ---------------------------------------------------------------------------------------------------
 
 
 def test_the_summary_adds_up(library: Library) -> None:
@@ -198,7 +183,6 @@ def test_options_reach_the_library(library: Library) -> None:
 
 def test_on_a_public_sandbox_everybody_has_a_namespace_of_their_own(library: Library) -> None:
     library.pushes(became)
-    library.pulls(Item.of(decode({"key": "P1"})))
     run("push", source(1), SANDBOX, code=0)
     assert library.clinic
     assert library.options.create_people
@@ -207,10 +191,25 @@ def test_on_a_public_sandbox_everybody_has_a_namespace_of_their_own(library: Lib
     result = run("push", source(1), SANDBOX, "--withdraw", code=0)
     assert own in result.stderr
     assert library.clinic.namespace == own
-    library.clinic = None
+    asked: list[Clinic] = []
+
+    def iter_pull(server: Any, clinic: Clinic, **_: Any) -> Iterator[Any]:
+        asked.append(clinic)
+        yield from ()
+
+    library.monkeypatch.setattr(mesofhir.sync, "iter_pull", iter_pull)
     run("pull", SANDBOX, "x.json", code=0)
+    assert [clinic.namespace for clinic in asked] == [own]
+
+
+def test_on_a_public_sandbox_the_patients_of_strangers_are_not_ours(library: Library) -> None:
+    """Everybody pushes the same examples there, with the same identifiers."""
+    library.pushes(became)
+    run("push", source(1), SANDBOX, code=0)
     assert library.clinic
-    assert library.clinic.namespace == own
+    assert library.options.match_systems == (library.clinic.namespace,)  # which no record states: by its key alone
+    run("push", source(1), SANDBOX, "--match-system", "urn:a", code=0)
+    assert library.options.match_systems == ("urn:a",)
 
 
 INTERRUPTED = """
@@ -255,54 +254,3 @@ def test_progress_on_a_terminal_only(library: Library, monkeypatch: pytest.Monke
     shown = run("push", source(5), SERVER, code=0).stderr
     assert "pushed: 1 of 5\r" in shown
     assert "\r" not in run("push", source(5), SERVER, "-q", code=0).stderr
-
-
-# --- pull ---------------------------------------------------------------------------------------------------
-
-
-def test_one_unreadable_history_stops_no_other(library: Library) -> None:
-    theirs = {"resourceType": "Procedure", "id": "7", "identifier": [{"system": f"{NAMESPACE}/sessions", "value": "S"}]}
-    foreign = {"resourceType": "Procedure", "id": "8"}
-    unread = Item("https://x/Patient/2", patient="P2", kept=[Kept(theirs, "no status"), Kept(foreign, "not ours")])
-    library.pulls(Item.of(decode({"key": "P1"})), unread, Item.of(decode({"key": "P3"})))
-    result = run("pull", SERVER, "back.json", "--foreign", code=4)
-    assert "error: https://x/Patient/2: Procedure/7: no status" in result.stderr
-    assert "Procedure/8" not in result.stderr
-    assert [h["key"] for h in json.loads(Path("back.json").read_text())] == ["P1", "P3"]
-    assert len(Path("back.json.kept.ndjson").read_text().splitlines()) == 2
-    assert library.asked["foreign"] is True
-
-
-@pytest.mark.parametrize("form", ["back.json", "back.fhir.ndjson"])
-def test_a_history_that_no_push_would_take_is_kept_as_resources(library: Library, form: str) -> None:
-    item = Item.of(decode({"key": "P1", "consents": [{"key": "C", "status": "active", "recorder": "nobody"}]}))
-    link, resource = Link("Patient", "patients", "P1"), {"resourceType": "Patient", "id": "1"}
-    item.sources = {link: resource}
-    library.pulls(item, Item.of(decode({"key": "P2"})))
-    result = run("pull", SERVER, form, code=4)
-    assert "error: patient P1: consents C: recorder" in result.stderr
-    assert "1 history from" in result.stderr
-    kept = Path(form + ".kept.ndjson") if form == "back.json" else Path(form)
-    assert '"id":"1"' in kept.read_text()
-
-
-def test_patients_that_are_not_there(library: Library) -> None:
-    library.pulls(Item.of(decode({"key": "P1"})), missing=["P9"])
-    Path("cohort.txt").write_text("﻿P1\n\n  P9\n", encoding="utf-8")
-    result = run("pull", SERVER, "back.json", "--patients", "cohort.txt", "--patient", "Patient/3", code=4)
-    assert list(library.asked["patients"]) == ["Patient/3", "P1", "P9"]
-    assert "for: P9" in result.stderr
-    assert json.loads(Path("back.json").read_text())["key"] == "P1"
-
-
-def test_an_unreachable_server_leaves_what_was_there(library: Library) -> None:
-    def iter_pull(*args: Any, **asked: Any) -> Iterator[Item]:
-        yield Item.of(decode({"key": "P1"}))
-        raise Unreachable("gone")
-
-    library.monkeypatch.setattr(mesofhir.sync, "iter_pull", iter_pull)
-    Path("back.json").write_text("before")
-    assert "error: gone" in run("pull", SERVER, "back.json", code=5).stderr
-    assert Path("back.json").read_text() == "before"
-    assert sorted(p.name for p in Path().iterdir()) == ["back.json"]
-
