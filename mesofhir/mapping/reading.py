@@ -182,13 +182,10 @@ class _Understanding:
                     self.out.notes.append(
                         Note(r.resource, "$", f"`{name}` differs from another resource of the record")
                     )
-        for table in rows.values():
-            for row in list(table.values()):
-                patient = row.get("patient")
-                if isinstance(patient, str):
-                    rows.setdefault("patients", {}).setdefault(patient, {"key": patient})
-                else:
-                    break
+        patients = rows.setdefault("patients", {})
+        for row in [row for table in list(rows.values()) for row in table.values()]:
+            if isinstance(row.get("patient"), str):  # known by what refers to it, whoever holds the Patient
+                patients.setdefault(row["patient"], {"key": row["patient"]})
         return rows
 
     def _owner(self, r: _Read, echo: Echo, rows: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, Any] | None:

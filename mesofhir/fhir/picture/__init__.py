@@ -39,7 +39,7 @@ from mesofhir.fhir.picture.core import (
     picture,
     read,
 )
-from mesofhir.fhir.picture.leafs import Absent, Along, Computed, Constant, Decoration, Echo, Field, Start
+from mesofhir.fhir.picture.holes import Absent, Along, Computed, Constant, Decoration, Echo, Field, Start
 from mesofhir.fhir.picture.lists import Array, Each
 from mesofhir.fhir.picture.objects import Always, Both, Object, Sole, Whole
 from mesofhir.fhir.picture.report import changes, leaves, unaccounted

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from mesofhir.fhir.picture.leafs import Computed, Echo
+    from mesofhir.fhir.picture.holes import Computed, Echo
 
 Row = Mapping[str, Any]
 Doubt = tuple[str, str]  # (path, why)

@@ -18,7 +18,7 @@ from mesofhir.fhir.picture.core import (
     picture,
     read,
 )
-from mesofhir.fhir.picture.leafs import Along, Constant, Start
+from mesofhir.fhir.picture.holes import Along, Constant, Start
 from mesofhir.fhir.picture.objects import Both, Object, Sole
 
 

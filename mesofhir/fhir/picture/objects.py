@@ -21,7 +21,7 @@ from mesofhir.fhir.picture.core import (
     picture,
     read,
 )
-from mesofhir.fhir.picture.leafs import Echo, Field
+from mesofhir.fhir.picture.holes import Echo, Field
 
 
 def _stem(name: str) -> str:
