@@ -9,7 +9,7 @@ import click
 from mesofhir.cli import config, places, sources
 from mesofhir.cli.options import General, Reading, common, general, reading, reporting, writing
 from mesofhir.cli.report import Report
-from mesofhir.cli.words import Voice
+from mesofhir.cli.words import Voice, interruptible
 from mesofhir.errors import InvalidInput
 
 
@@ -57,13 +57,15 @@ def command(
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)
-        for _ in survey.of(items, "read"):  # all of it before any of it is written, also to standard output
-            pass
+        with interruptible("nothing was written"):
+            for _ in survey.of(items, "read"):  # all of it, before any of it goes to standard output
+                pass
         voice.say(sources.counted(items.counts))
         if not survey.valid:
             voice.say("nothing was written")
             return InvalidInput.exit_code
-        done = write(destination, items, format=to, clinic=clinic)
+        with interruptible("nothing was written" if destination != "-" else "the output is not whole"):
+            done = write(destination, items, format=to, clinic=clinic)
     survey.tell_places()
     sources.tell_written(voice, done)
     return 0

@@ -28,7 +28,6 @@ NOTE: Final = {"authorString": "Day hospital (EHR)", "text": "Seen at the ward r
 OUTCOME: Final = {"text": "As expected (EHR)"}
 ROOM: Final = "Day hospital, room 12 (EHR)"
 FOLLOW_UP: Final = "Telefonata di controllo dopo tre giorni."
-_NEED: Final = ("status", "place")  # of the session that both sides write
 
 
 @click.command()
@@ -95,13 +94,12 @@ class Demo:
     step: int = 0
 
     def run(self) -> None:
+        """:raises NotAllDone: the first push brought nothing to go on with"""
         self.push_first()
         self.push_again()
-        procedure, session = self.edit_as_an_ehr()
-        self.edit_as_the_clinic(session)
+        procedure = self.edit()
         self.push_change(procedure)
-        pulled = self.pull(procedure)
-        self.compare(pulled)
+        self.compare(self.pull())
         self.files()
 
     # --- the steps ----------------------------------------------------------------------------------------
@@ -121,9 +119,12 @@ class Demo:
         self._promise(not set(counts) - {"unchanged", "found"}, "a second push changes nothing")
         self._promise(not new, "a second push makes no version")
 
-    def edit_as_an_ehr(self) -> tuple[str, Any]:
-        """Add to a session, and change what the clinic has stated; by what any EHR would use, a PUT."""
-        link, session = next(self._sessions())
+    def edit(self) -> str:
+        """An EHR adds to a session and changes what the clinic has stated, by a PUT as any EHR would; then the
+        clinic states something more of the same session. The resource of both edits."""
+        link, session = next(self._sessions(), (None, None))
+        if session is None:
+            raise NotAllDone("the server took no session that both sides could edit")
         name = self.names[link]
         theirs = self.server.read(*name.split("/")).body or {}
         version = theirs["meta"]["versionId"]
@@ -131,10 +132,8 @@ class Demo:
         edited["location"] = {**theirs.get("location", {}), "display": ROOM}
         self.server.update(edited, version=version)
         self._tell("the EHR edits", f"{name} (session {session.key}): adds a note and an outcome, changes the room")
-        return name, session
-
-    def edit_as_the_clinic(self, session: Any) -> None:
         session.follow_up = FOLLOW_UP
+        return name
 
     def push_change(self, procedure: str) -> None:
         counts, results = self._push()
@@ -152,7 +151,7 @@ class Demo:
         self._promise(bool(room), "what is overwritten is reported")
         self._promise(stayed, "what an EHR adds survives")
 
-    def pull(self, procedure: str) -> dict[str, TreatmentHistory]:
+    def pull(self) -> dict[str, TreatmentHistory]:
         from mesofhir.formats import write
         from mesofhir.sync import iter_pull
 
@@ -161,7 +160,7 @@ class Demo:
         mapped, kept = len({link for i in items for link in i.sources}), sum(len(i.kept) for i in items)
         notes = sorted({n.path for i in items for n in i.notes})
         self._tell("pull", f"{number(len(histories), 'history', 'histories')} of {mapped} resources, {kept} kept")
-        self._more(f"what no record holds stays beside them: {', '.join(notes) or 'nothing'}")
+        self._more(f"in no record, and kept beside them: {', '.join(notes) or 'nothing'}")
         self._promise(not kept and any("note" in path for path in notes), "what no record holds is told")
         write(self.folder / "pulled.json", items)
         write(self.folder / "pulled.fhir.ndjson", items, clinic=self.clinic)
@@ -174,7 +173,7 @@ class Demo:
         for d in result.others[:MOST]:
             self._more(f"{d.path}: {d.ours!r} came back as {d.theirs!r}")
         if result.zeros:
-            self._more("so does this server with trailing zeros; others keep them (HAPI does)")
+            self._more("this server drops trailing zeros; others keep them (HAPI does)")
         self._promise(not result.others, "what comes back is what was sent")
 
     def files(self) -> None:

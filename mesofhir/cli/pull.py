@@ -21,7 +21,7 @@ from mesofhir.cli.options import (
     writing,
 )
 from mesofhir.cli.report import Report
-from mesofhir.cli.words import Voice, number
+from mesofhir.cli.words import Voice, interruptible, number
 from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -84,12 +84,15 @@ def command(
     ):
         survey = sources.Survey(voice, written)
         pulled = _Pulled(opened, clinic, survey, fhir=known.fhir)
-        done = write(destination, pulled.items(wanted, foreign=foreign), format=to, clinic=clinic)
+        with interruptible("nothing was written"):
+            done = write(destination, pulled.items(wanted, foreign=foreign), format=to, clinic=clinic)
         survey.end()
     voice.say(
         f"{number(survey.histories, 'history', 'histories')} from {number(pulled.mapped, 'resource')}; "
         f"{survey.kept} kept in no record; {number(requests.count, 'request')}"
     )
+    if not (survey.histories or survey.kept):
+        voice.warn(f"the server holds nothing of {clinic.namespace}: is that the right namespace?")
     survey.tell_places()
     sources.tell_written(voice, done)
     for missing in pulled.missing:

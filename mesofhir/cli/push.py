@@ -25,7 +25,7 @@ from mesofhir.cli.options import (
     reporting,
 )
 from mesofhir.cli.report import Report
-from mesofhir.cli.words import MOST, Interrupted, Voice, number
+from mesofhir.cli.words import MOST, Interrupted, Voice, interruptible, number
 from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, UsageError
 
 if TYPE_CHECKING:
@@ -99,15 +99,18 @@ def command(
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)
-        for item in survey.of(items, "checked"):
-            if item.history is not None:
-                check_destination(place.said.url, item.history)
+        with interruptible("nothing was sent"):
+            for item in survey.of(items, "checked"):
+                if item.history is not None:
+                    check_destination(place.said.url, item.history)
         voice.say(sources.counted(items.counts))
         if not survey.valid:
             voice.say("nothing was sent")
             return InvalidInput.exit_code
         if survey.kept:
             voice.warn(f"{number(survey.kept, 'resource')} of the source in no record: not sent")
+        if not survey.histories:
+            voice.warn(f"{source} holds no history of {clinic.namespace}: is that the right namespace?")
         return _Push(voice, written, opened, clinic, options, survey.histories).run(items)
 
 
@@ -187,7 +190,7 @@ class _Push:
         if failure is not None:
             codes.add(failure.exit_code)
             self.voice.error(failure)
-        if interrupted:
+        if interrupted and left:
             codes.add(Interrupted.exit_code)
             words = f"interrupted: {summary.histories} of {self.total} histories were handled; push again to go on"
             self.voice.error(Interrupted(words))
@@ -212,9 +215,9 @@ def _summed(summary: Summary, requests: int) -> Iterator[str]:
 
 def _late(error: MesofhirError) -> MesofhirError:
     """Something went wrong after others were sent: that is no longer `nothing was sent`."""
-    if isinstance(error, InvalidInput | UsageError):
+    if isinstance(error, InvalidInput):
         return NotAllDone(f"the source has changed since it was checked: {error}")
-    return error
+    return NotAllDone(str(error)) if isinstance(error, UsageError) else error
 
 
 @contextmanager

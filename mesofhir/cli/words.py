@@ -26,6 +26,15 @@ class Interrupted(MesofhirError):
     exit_code = 130
 
 
+@contextmanager
+def interruptible(so_far: str) -> Iterator[None]:
+    """:raises Interrupted: on Ctrl-C, with what was done by then"""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted: {so_far}") from None
+
+
 class Voice:
     """What speaks to people. Safe to use from several threads.
 

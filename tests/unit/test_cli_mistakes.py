@@ -204,6 +204,31 @@ def test_one_invalid_history_stops_all() -> None:
     assert line["where"] == "clinic.json: $[1].gender"
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["push", "clinic.json", SERVER], "interrupted: nothing was sent"),
+        (["convert", "clinic.json", "x.ndjson"], "interrupted: nothing was written"),
+        (["check", "clinic.json"], "interrupted"),
+    ],
+)
+def test_ctrl_c_before_anything_was_done(args: list[str], words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mesofhir.formats import Item
+
+    def interrupted(self: Any, clinic: Any) -> None:
+        raise KeyboardInterrupt
+
+    source()
+    monkeypatch.setattr(Item, "judge", interrupted)
+    assert f"error: {words}\n" in run(*args, code=130).stderr
+    assert not Path("x.ndjson").exists()
+
+
+def test_nothing_of_this_clinic() -> None:
+    Path("empty.json").write_text("[]")
+    assert "is that the right namespace?" in run("push", "empty.json", SERVER, code=0).stderr
+
+
 def test_very_many_errors_are_counted_and_all_in_the_report() -> None:
     bad = [HISTORY | {"key": f"P{n}", "gender": "x", "conditions": []} for n in range(80)]
     result = run("check", source(*bad), "--report", "r.ndjson", code=3)

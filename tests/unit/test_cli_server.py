@@ -1,0 +1,99 @@
+"""``mesofhir server check``: what is said, what is declared missing, and what is not said."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mesofhir.cli import main
+from mesofhir.cli.server_check import kinds
+from mesofhir.errors import NotAuthorised, Refused
+from mesofhir.server import Server
+from mesofhir.server.capability import read_capabilities
+
+URL = "https://fhir.example.org/r4"
+ALL = ("create", "read", "update", "search-type")
+
+
+def statement(*interactions: str, types: list[str] | None = None, **more: Any) -> dict[str, Any]:
+    described = {
+        "interaction": [{"code": code} for code in interactions],
+        "searchParam": [{"name": "identifier"}],
+        "conditionalCreate": True,
+        "versioning": "versioned-update",
+    } | more
+    resources = [described | {"type": kind} for kind in (kinds() if types is None else types)]
+    rest = {"mode": "server", "resource": resources, "interaction": [{"code": "transaction"}]}
+    return {"software": {"name": "Any", "version": "1"}, "fhirVersion": "4.0.1", "rest": [rest]}
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+
+    def prepare(said: dict[str, Any], *args: str, code: int, search: Exception | None = None) -> Result:
+        def searched(self: Server, *_: Any) -> Any:
+            if search:
+                raise search
+            return iter(())
+
+        monkeypatch.setattr(Server, "capabilities", lambda self: read_capabilities(said))
+        monkeypatch.setattr(Server, "search", searched)
+        result = CliRunner().invoke(main, ["server", "check", URL, *args], env={"TOKEN": "abc"})
+        assert result.exit_code == code, result.output
+        return result
+
+    return prepare
+
+
+def row(result: Result, kind: str) -> list[str]:
+    [line] = [line for line in result.stdout.splitlines() if line.startswith(f"{kind} ")]
+    return line.split()[1:]
+
+
+def test_all_that_a_push_needs(check) -> None:  # type: ignore[no-untyped-def]
+    result = check(statement(*ALL), code=0)
+    assert f"{URL}: Any 1, FHIR 4.0.1" in result.stdout
+    assert "transaction: yes   batch: ?" in result.stdout
+    assert all(row(result, kind) == ["yes"] * 7 for kind in kinds())
+
+
+def test_what_is_not_said_is_not_a_no(check) -> None:  # type: ignore[no-untyped-def]
+    result = check({"resourceType": "CapabilityStatement"}, code=0)
+    assert "software not said, FHIR release not said" in result.stdout
+    assert row(result, "CarePlan") == ["?"] * 7
+
+
+def test_an_ehr_that_is_read_only(check) -> None:  # type: ignore[no-untyped-def]
+    result = check(statement("read", "search-type", conditionalCreate=False), code=4)
+    assert row(result, "CarePlan") == ["no", "yes", "no", "yes", "yes", "no", "yes"]
+    assert "missing: CarePlan: create, update, conditional create" in result.stdout
+    assert "missing: Patient" not in result.stdout  # people are found, not made
+
+
+def test_types_that_it_does_not_list(check) -> None:  # type: ignore[no-untyped-def]
+    result = check(statement(*ALL, types=[k for k in kinds() if k != "Goal"]), code=4)
+    assert "missing: Goal: the server does not list it" in result.stdout
+    assert row(result, "Goal") == ["no"] * 7
+
+
+def test_no_search_by_identifier(check) -> None:  # type: ignore[no-untyped-def]
+    result = check(statement(*ALL, searchParam=[{"name": "patient"}]), code=4)
+    assert "missing: Patient: by identifier" in result.stdout
+
+
+@pytest.mark.parametrize(("release", "code"), [("4.0.0", 0), ("4.3.0", 0), ("5.0.0", 4), ("3.0.2", 4), ("4.1.0", 4)])
+def test_releases(check, release: str, code: int) -> None:  # type: ignore[no-untyped-def]
+    result = check(statement(*ALL) | {"fhirVersion": release}, code=code)
+    assert ("missing: FHIR R4" in result.stdout) == bool(code)
+
+
+def test_whether_the_credentials_open_the_door(check) -> None:  # type: ignore[no-untyped-def]
+    """A CapabilityStatement is for everybody."""
+    signed = ("--auth", "bearer", "--secret-env", "TOKEN")
+    check(statement(*ALL), *signed, code=0)
+    assert "error: 401" in check(statement(*ALL), *signed, code=5, search=NotAuthorised("401")).stderr
+    refused = check(statement(*ALL), *signed, code=4, search=Refused("a patient is needed", 400))
+    assert "missing: a first search (CarePlan): a patient is needed" in refused.stdout
+    check(statement(*ALL), code=0, search=NotAuthorised("not asked"))
