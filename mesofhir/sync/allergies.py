@@ -3,28 +3,31 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mesofhir.mapping import Clinic, Link, Made
+from mesofhir.mapping.clinic import tail
 from mesofhir.server import Server
+from mesofhir.sync.finder import AT_ONCE, chunks
+from mesofhir.sync.report import Outcome
 from mesofhir.terminology import code_set
 
-AT_ONCE: Final = 25  # patients in one search
 _NOT_REAL: Final = frozenset({"refuted", "entered-in-error"})
+Resource = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Adopted:
+class Verdict:
     """Why an allergy is not sent.
 
-    :param reference: what stands for it on the server; "" if nothing does
+    :param theirs: what stands for it on the server, if anything does
     """
 
-    reference: str
+    outcome: Outcome
     reason: str
+    theirs: Resource | None = None
 
 
 @dataclass
@@ -33,54 +36,50 @@ class Allergies:
 
     server: Server
     clinic: Clinic
-    of: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    of: dict[str, list[Resource]] = field(default_factory=dict)
 
     def load(self, subjects: Iterable[str]) -> None:
         """Ask for all of these patients (``Patient/id``) at once."""
-        with self._lock:
-            new = sorted(set(subjects) - set(self.of))
-            for n in range(0, len(new), AT_ONCE):
-                some = new[n : n + AT_ONCE]
-                self.of |= {s: [] for s in some}
-                for x in self.server.search("AllergyIntolerance", [("patient", ",".join(some))]):
-                    literal = str((x.get("patient") or {}).get("reference", ""))
-                    subject = next((s for s in some if literal == s or literal.endswith("/" + s)), None)
-                    if subject:
-                        self.of[subject].append(x)
+        for some in chunks(sorted(set(subjects) - self.of.keys()), AT_ONCE):
+            self.of |= {s: [] for s in some}
+            for x in self.server.search("AllergyIntolerance", [("patient", ",".join(some))]):
+                subject = tail(str((x.get("patient") or {}).get("reference", "")))
+                if subject in some:
+                    self.of[subject].append(x)
 
-    def not_to_send(self, subject: str, items: Iterable[Made]) -> dict[Link, Adopted]:
+    def not_to_send(self, subject: str, items: Iterable[Made]) -> dict[Link, Verdict]:
         """Which of our allergies the EHR has already, and which of our negations it contradicts."""
         theirs = [x for x in self.of.get(subject, ()) if not _codes(x, "verificationStatus") & _NOT_REAL]
-        foreign = [x for x in theirs if self.clinic.link_of(x) is None]
-        items = list(items)
+        ours = {link for x in theirs if (link := self.clinic.link_of(x))}
+        foreign = [x for x in theirs if self.clinic.link_of(x) is None and _positive(x)]
+        items = [m for m in items if m.link.kind == "AllergyIntolerance"]
         stated = {m.link for m in items}  # what the clinic itself states is its own contradiction, and sent
-        active = [
-            x
+        active = sorted(
+            f"AllergyIntolerance/{x['id']}"
             for x in theirs
-            if _positive(x)
-            and _codes(x, "clinicalStatus") <= {"active"}
-            and self.clinic.link_of(x) not in stated
-        ]
-        out: dict[Link, Adopted] = {}
+            if _positive(x) and _active(x) and self.clinic.link_of(x) not in stated
+        )
+        out: dict[Link, Verdict] = {}
         for m in items:
-            if m.link.kind != "AllergyIntolerance":
-                continue
-            if m.link.table == "allergies":
-                same = next((x for x in foreign if _positive(x) and _same(m.resource, x)), None)
+            if m.link.table == "exclusions":
+                if active and m.row.get("status") is None:
+                    reason = f"“none known” is not sent: the server holds an active allergy ({', '.join(active)})"
+                    out[m.link] = Verdict("skipped", reason)
+            elif m.link not in ours and not _codes(m.resource, "verificationStatus") & _NOT_REAL:
+                same = [x for x in foreign if _same(m.resource, x) and (_active(x) or not _active(m.resource))]
                 if same:
-                    there = f"AllergyIntolerance/{same['id']}"
-                    out[m.link] = Adopted(there, f"the EHR has it already ({there}): neither doubled nor changed")
-            elif active and "status" not in m.row:
-                ids = ", ".join(sorted(f"AllergyIntolerance/{x['id']}" for x in active))
-                out[m.link] = Adopted(
-                    "", f"“none known” is not sent: the server holds an active allergy ({ids})"
-                )
+                    x = min(same, key=lambda x: str(x["id"]))
+                    reason = f"the EHR has it already (AllergyIntolerance/{x['id']}): neither doubled nor changed"
+                    out[m.link] = Verdict("found", reason, x)
         return out
 
 
 def _codes(x: Mapping[str, Any], element: str) -> set[str]:
     return {str(c.get("code")) for c in (x.get(element) or {}).get("coding") or () if isinstance(c, dict)}
+
+
+def _active(x: Mapping[str, Any]) -> bool:
+    return _codes(x, "clinicalStatus") <= {"active"}
 
 
 def _pairs(x: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -2,7 +2,8 @@
 
 A transaction of conditional creates says "create this, or give me what you have" for a whole history. A second
 one, only if something differs, changes those resources by id and only if nobody else did meanwhile (HAPI: a
-conditional update ignores If-Match). What the server answers is read entry by entry.
+conditional update ignores If-Match). What the server answers is read entry by entry, and an answer that was lost is
+never followed by sending again, but by looking.
 """
 
 from __future__ import annotations
@@ -10,34 +11,27 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mesofhir.errors import NotAllDone, Refused, UnknownOutcome
-from mesofhir.fhir.exactjson import encode
-from mesofhir.fhir.picture import Writing, changes
+from mesofhir.fhir.picture import changes
+from mesofhir.fhir.references import renamed
+from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.mapping import Clinic, Link, Made
-from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query, search_value
-from mesofhir.sync.allergies import Adopted, Allergies
-from mesofhir.sync.people import People
-from mesofhir.sync.references import literals, renamed
+from mesofhir.mapping.clinic import tail
+from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query
+from mesofhir.sync.allergies import Allergies
+from mesofhir.sync.change import Change, withdrawal
+from mesofhir.sync.finder import Finder
+from mesofhir.sync.former import said, still, suspects
+from mesofhir.sync.parts import Limits, in_order, name
+from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.report import Outcome, Remark, Result
 
 TRIES: Final = 8
 Resource = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much goes in one bundle (interop.md, *Splitting*).
-
-    :param entries: resources
-    :param size: bytes
-    """
-
-    entries: int = 100
-    size: int = 4_000_000
 
 
 class Contended(NotAllDone):
@@ -50,6 +44,7 @@ class Exchange:
 
     :param made: its resources
     :param people: the people of the run, settled
+    :param pause: waits for some seconds
     """
 
     server: Server
@@ -57,312 +52,367 @@ class Exchange:
     made: list[Made]
     people: People
     allergies: Allergies
+    finder: Finder
     result: Result
     limits: Limits = field(default_factory=Limits)
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], object] = time.sleep
 
     def __post_init__(self) -> None:
+        self.handles = {m.link: name(m) for m in self.made}
+        self.ours = frozenset(self.handles.values())
         self.names: dict[str, str] = {}  # our handle → the server's name
-        self.by_name: dict[str, Link] = {}  # the server's name → what it is of ours
-        self.subject = ""
+        self.targets: dict[str, Link] = {}  # the server's name → what it is of ours
+        self.patient = next(m.link for m in self.made if m.link.kind == "Patient")
+        self.subject = ""  # what the server calls the patient
+        for m in self.made:
+            m.world.targets = self.targets
 
     # --- the steps ----------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """:raises NotAllDone: (and what the server room raises) the history was stopped"""
-        for m in self.made:
-            if m.link.kind in ("Patient", "Practitioner"):
-                self._person(m)
-        items = _in_order([m for m in self.made if m.link.kind not in ("Patient", "Practitioner")])
-        adopted = self.allergies.not_to_send(self.subject, items)
-        items = [m for m in items if not self._adopt(m, adopted)]
-        for part in self._parts(items):
-            self._settle(part)
-
-    def _person(self, m: Made) -> None:
-        reference = self.people.reference(m.link)
-        if m.link.kind == "Patient":
-            self.subject = reference
-        self._name(m, reference)
-        self.note(m, "created" if m.link in self.people.made else "found")
-        theirs = self.people.found[m.link]
-        if m.link not in self.people.made:
-            new, _ = m.over(theirs)
-            for path in sorted({_top(p) for p in changes(theirs, new)}):
-                self._remark(m, "left", "differs from the clinic's; people belong to the EHR", path)
-
-    def _adopt(self, m: Made, adopted: Mapping[Link, Adopted]) -> bool:
-        """What the EHR already has under another identity is referred to, not doubled."""
-        if m.link not in adopted:
-            return False
-        if adopted[m.link].reference:
-            self._name(m, adopted[m.link].reference)
-        self.note(m, "skipped")
-        self._remark(m, "skipped", adopted[m.link].reason)
-        return True
-
-    def _settle(self, part: list[Made]) -> None:
+        self.name_people()
+        items = self._without_adopted(in_order([m for m in self.made if m.link.kind not in PEOPLE]))
         for attempt in range(TRIES):
-            if attempt:  # those who met must part
-                self.pause(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))  # noqa: S311 - only a pause
-            try:
-                results = self.server.bundle([self._create(m) for m in part])
-            except TooLarge:
-                if len(part) == 1:
-                    raise
-                for half in (part[: len(part) // 2], part[len(part) // 2 :]):
-                    self._settle(half)
+            self.wait(attempt)
+            held = self._offer(items)
+            differing = [c for m, x in held if (c := self._difference(m, x))]
+            if self.apply([*differing, *self._formers({c.link for c in differing})]):
                 return
-            except UnknownOutcome:
-                results = self._look(part)
-            except TransactionFailed as why:
-                if why.status == 409:
-                    continue  # another made one of these first: ask again
-                raise self._explained(why, part) from None
-            if self._compare(part, results):
-                return
-        raise Contended(f"{len(part)} resources were changed by others all the time; push again")
+        raise Contended("others changed the same resources all the time; push again")
 
-    def _look(self, part: list[Made]) -> list[EntryResult]:
-        """After a lost answer: nothing is sent again, but looked for.
+    def name_people(self, *, needed: bool = True) -> None:
+        """:raises PersonNotSettled: somebody who is needed was not found"""
+        for m in self.made:
+            if m.link.kind not in PEOPLE:
+                continue
+            theirs = self.people.of(m.link, needed=needed)
+            if theirs is None:
+                self.note(m.link, "absent")
+                continue
+            self.call(m.link, theirs)
+            self.note(m.link, "created" if self.people.newly_made(m.link) else "found")
+            if needed:
+                self._compare_theirs(m, theirs)
+        self.subject = self.names.get(self.handles[self.patient], "")
+
+    def _without_adopted(self, items: list[Made]) -> list[Made]:
+        """What the EHR already has under another identity is referred to, not doubled."""
+        adopted = self.allergies.not_to_send(self.subject, items)
+        for m in items:
+            if m.link in adopted:
+                verdict = adopted[m.link]
+                self.note(m.link, verdict.outcome)
+                self.remark(m.link, verdict.outcome, verdict.reason)
+                if verdict.theirs is not None:
+                    self.call(m.link, verdict.theirs)
+                    self._compare_theirs(m, verdict.theirs)
+        return [m for m in items if m.link not in adopted]
+
+    def _compare_theirs(self, m: Made, theirs: Resource) -> None:
+        """What belongs to the EHR is not written; where it says something else, that is told."""
+        for path in sorted({_element(p) for p in changes(theirs, m.over(theirs)[0])}):
+            self.remark(m.link, "differs", "differs from the clinic's; it belongs to the EHR and was left", path)
+
+    # --- create or fetch ----------------------------------------------------------------------------------
+
+    def _offer(self, items: list[Made]) -> list[tuple[Made, Resource]]:
+        """Create what the server lacks.
+
+        :returns: what it had already
+        """
+        parts = self.limits.parts([(m, m.resource) for m in items])
+        held = [pair for part in parts for pair in self._offer_part(part)]
+        for m, x in held:
+            self.check_subject(m.link, x)
+        return held
+
+    def _offer_part(self, part: list[Made]) -> list[tuple[Made, Resource]]:
+        links = [m.link for m in part]
+        for attempt in range(TRIES):
+            self.wait(attempt)
+            blind = self.finder.blind(link.kind for link in links)
+            try:
+                return self._create(part, blind)
+            except TooLarge as why:
+                if len(part) == 1:
+                    raise self._explained(why, links) from None
+                return [pair for half in _halves(part) for pair in self._offer_part(half)]
+            except TransactionFailed as why:
+                if why.status == 409:  # another made one of these first: ask again
+                    continue
+                self.finder.learn_from(why, (link.kind for link in links))
+                if self.finder.blind(link.kind for link in links) == blind:
+                    raise self._explained(why, links) from None
+        raise Contended("others made the same resources all the time; push again")
+
+    def _create(self, part: list[Made], blind: Set[str]) -> list[tuple[Made, Resource]]:
+        """One transaction.
+
+        :param blind: the types that have to be looked for beforehand
+        :returns: what the server had already
+        """
+        there = self.find([m.link for m in part if m.link.kind in blind])
+        for link, x in there.items():
+            self.call(link, x)
+        new = [m for m in part if m.link not in there]
+        urns = {name(m): f"urn:uuid:{m.handle}" for m in new}
+        try:
+            results = self.server.bundle([self._entry(m, self.names | urns, m.link.kind in blind) for m in new])
+        except UnknownOutcome:
+            results = self._look_for(new)
+        held = [(m, there[m.link]) for m in part if m.link in there]
+        for m, r in zip(new, results, strict=True):
+            x = r.resource or self._read(m.link, r.location or "")
+            self.call(m.link, x)
+            self._tell_issues(m.link, r)
+            if r.status == 201:
+                self.note(m.link, "created")
+            else:
+                held.append((m, x))
+        return held
+
+    def _entry(self, m: Made, names: Mapping[str, str], blind: bool) -> Resource:
+        request = {"method": "POST", "url": m.link.kind}
+        if not blind:
+            request["ifNoneExist"] = identifier_query(self.clinic.system(m.link.table), m.link.key)
+        resource = self._referring(m.resource, names)
+        return {"fullUrl": f"urn:uuid:{m.handle}", "resource": resource, "request": request}
+
+    def _look_for(self, part: list[Made]) -> list[EntryResult]:
+        """After a lost answer: nothing is sent again.
 
         :raises UnknownOutcome: not everything is there
         """
-        found = self.find(part)
-        lost = [m for m in part if m.link not in found]
-        for m in lost:
-            self.note(m, "unknown")
+        found = self.find([m.link for m in part])
+        lost = [m.link for m in part if m.link not in found]
         if lost:
-            raise UnknownOutcome(
-                f"the answer to a write was lost, and {len(lost)} of {len(part)} resources are not on the server "
-                "(yet); look at it before pushing again"
+            raise self._lost(lost, f"{len(lost)} of {len(part)} resources are not on the server (yet)")
+        return [EntryResult(200, resource=found[m.link]) for m in part]
+
+    def _read(self, link: Link, location: str) -> Resource:
+        kind, _, logical = location.partition("/")
+        answer = self.server.read(kind, logical) if logical else None
+        if answer is None or answer.body is None:
+            raise Refused(f"{_told(link)}: the server does not show what it says it has")
+        return answer.body
+
+    # --- compare ------------------------------------------------------------------------------------------
+
+    def check_subject(self, link: Link, x: Resource) -> None:
+        """:raises NotAllDone: the resource belongs to another patient"""
+        subject = x.get("subject") or x.get("patient") or {}
+        literal, named = subject.get("reference"), self.clinic.link("Patient", subject.get("identifier"))
+        if self.subject and isinstance(literal, str):
+            strange = tail(literal) != self.subject
+        else:
+            strange = named not in (None, self.patient)
+        if strange:
+            self.note(link, "blocked")
+            raise NotAllDone(
+                f"{_told(link)}: {link.kind}/{x.get('id')} on the server carries this key and belongs to another "
+                f"patient than {self.subject or self.patient.key}; it was left alone. A key is one in all the namespace"
             )
-        return [EntryResult(200, f"{m.link.kind}/{found[m.link]['id']}", None, found[m.link]) for m in part]
 
-    def find(self, part: list[Made]) -> dict[Link, Resource]:
-        """What the server holds of these, found by identifier."""
-        out: dict[Link, Resource] = {}
-        groups: dict[tuple[str, str], list[Made]] = {}
-        for m in part:
-            groups.setdefault((m.link.kind, m.link.table), []).append(m)
-        for (kind, table), items in groups.items():
-            system = search_value(self.clinic.system(table))
-            for n in range(0, len(items), 20):
-                value = ",".join(f"{system}|{search_value(m.link.key)}" for m in items[n : n + 20])
-                for x in self.server.search(kind, [("identifier", value)]):
-                    link = self.clinic.link_of(x)
-                    if link:
-                        out[link] = x
-        return out
+    def _difference(self, m: Made, x: Resource) -> Change | None:
+        """What is to be changed in what the server holds, if anything."""
+        if self._literally(m, x):
+            self.note(m.link, "unchanged")
+            return None
+        if not m.reads(x) and m.strange(x):
+            self._blocked(m.link, "stands on the server in a form that is not ours")
+            return None
+        if is_withdrawn(x) and "status" not in m.row:
+            why = "is marked entered-in-error on the server, and the record does not state its status"
+            self._blocked(m.link, f"{why} (null would put it in force again)")
+            return None
+        new, doubts = m.over(x)
+        change = Change(m.link, x, lambda theirs: self._referring(m.over(theirs)[0], self.names))
+        replaced = set(changes(x, new))
+        left = [(path, why) for path, why in doubts if path not in replaced]
+        for path, why in left:
+            self.remark(m.link, "left", why, path)
+        if change.new == x:
+            self.note(m.link, "blocked" if left else "unchanged")
+            return None
+        return change
 
-    def _compare(self, part: list[Made], results: list[EntryResult]) -> bool:
-        """What existed is compared and changed where it differs; False: somebody was faster, look again."""
-        theirs: dict[Link, Resource] = {}
-        for m, r in zip(part, results, strict=True):
-            x = r.resource
-            if x is None:
-                kind, _, id = (r.location or "").partition("/")
-                answer = self.server.read(kind, id)
-                if answer.body is None or answer.status != 200:
-                    raise Refused(
-                        f"the server does not show the {m.link.kind} that it says it has", answer.status
-                    )
-                x = answer.body
-            theirs[m.link] = x
-            self._name(m, f"{m.link.kind}/{x['id']}")
-            if r.status == 201:
-                self.note(m, "created")
-        old = [(m, theirs[m.link]) for m, r in zip(part, results, strict=True) if r.status != 201]
-        self._check_subjects(old)
-        return self._change(old)
-
-    def _check_subjects(self, old: Iterable[tuple[Made, Resource]]) -> None:
-        for m, x in old:
-            subject = (x.get("subject") or x.get("patient") or {}).get("reference")
-            if isinstance(subject, str) and not subject.endswith(self.subject):
-                self.note(m, "blocked")
-                raise NotAllDone(
-                    f"{m.link.table} {m.link.key}: {self.names[self._here(m)]} on the server carries this key and "
-                    f"belongs to another patient than {self.subject}; nothing of it was changed"
-                )
-
-    def _change(self, old: list[tuple[Made, Resource]]) -> bool:
-        puts: list[tuple[Made, Resource, Resource]] = []
-        for m, x in old:
-            if m.strange(x):
-                self.note(m, "blocked")
-                self._remark(m, "blocked", "stands on the server in a form that is not ours; left alone")
+    def _formers(self, changed: Set[Link]) -> Iterator[Change]:
+        """Changes to what records of this history were before, and are no longer."""
+        created = {link for link, outcome in self.result.outcomes.items() if outcome == "created"}
+        records = {(m.link.table, m.link.key): m for m in self.made}
+        for link, x in self.find(suspects(self.made, created, changed, self.clinic)).items():
+            m = records[link.table, link.key]
+            self.check_subject(link, x)
+            self.call(link, x)
+            then = said(x, m, link)
+            if is_withdrawn(x):
                 continue
-            new, doubts = m.over(x)
-            for path, why in doubts:
-                self._remark(m, "left", why, path)
-            new = renamed(new, self.names)
-            if new == x:
-                self.note(m, "blocked" if doubts and not _says(m, x) else "unchanged")
+            if then is None:
+                self._blocked(link, "stands on the server in a form that is not ours")
+            elif now := still(then, m, link):
+                if change := self._difference(now, x):
+                    yield change
             else:
-                puts.append((m, x, new))
-        return all(self._put(chunk) for chunk in _chunks(puts, self.limits.entries))
+                yield withdrawal(link, x, f"the record is no {link.kind} any more; what it was is withdrawn")
 
-    def replace(self, puts: list[tuple[Made, Resource, Resource]]) -> list[EntryResult]:
-        """Put the new in the place of the old, by id, if nobody changed it meanwhile (If-Match)."""
-        entries = [
-            {
-                "fullUrl": f"{self.server.url}/{m.link.kind}/{x['id']}",
-                "resource": new,
-                "request": {
-                    "method": "PUT",
-                    "url": f"{m.link.kind}/{x['id']}",
-                    "ifMatch": f'W/"{x.get("meta", {}).get("versionId", "")}"',
-                },
-            }
-            for m, x, new in puts
-        ]
-        return self.server.bundle(entries)
+    def _literally(self, m: Made, x: Resource) -> bool:
+        """Is it, to the letter, what we would create? Most are, and this is quick."""
+        ours = self._referring(m.resource, self.names)
+        meta = {**x.get("meta", {}), "source": str(x.get("meta", {}).get("source")).split("#")[0]}
+        same = {k: meta.get(k) for k in ours["meta"]} == ours["meta"]
+        return same and {**x, "id": "", "meta": ""} == {**ours, "id": "", "meta": ""}
 
-    def _put(self, puts: list[tuple[Made, Resource, Resource]]) -> bool:
+    def _blocked(self, link: Link, why: str) -> None:
+        self.note(link, "blocked")
+        self.remark(link, "blocked", f"{why}; left alone")
+
+    # --- change -------------------------------------------------------------------------------------------
+
+    def apply(self, wanted: list[Change]) -> bool:
+        """Put the new in the place of the old, by id and only where nobody changed it meanwhile.
+
+        :returns: False if somebody did: nothing of that part was changed
+        """
+        for c in wanted:
+            if not c.version:
+                self._blocked(c.link, "the server tells no version of it, so it cannot be changed safely")
+        safe = [(c, c.new) for c in wanted if c.version]
+        return all(map(self._replace, self.limits.parts(safe)))
+
+    def _replace(self, part: list[Change]) -> bool:
         try:
-            results = self.replace(puts)
+            results = self.server.bundle([self._update(c) for c in part])
+        except TooLarge as why:
+            if len(part) == 1:
+                raise self._explained(why, [c.link for c in part]) from None
+            return all(map(self._replace, _halves(part)))
         except TransactionFailed as why:
             if why.status in (409, 412):
                 return False
-            raise self._explained(why, [m for m, _, _ in puts]) from None
+            raise self._explained(why, [c.link for c in part]) from None
         except UnknownOutcome:
-            if not self._arrived(puts):
-                for m, _, _ in puts:
-                    self.note(m, "unknown")
-                raise
+            if not self._arrived(part):
+                raise self._lost([c.link for c in part], "the server does not say it (yet)") from None
             results = []
-        for m, x, new in puts:
-            self.note(m, "changed")
-            for path in changes(x, new):
-                if not path.startswith("$.text"):
-                    self._remark(m, "replaced", "the clinic's value took the place of the server's", path)
-        for (m, x, _), r in zip(puts, results, strict=False):
-            version = x.get("meta", {}).get("versionId")
-            if r.version is not None and r.version == version:
-                self._remark(m, "left", "the server made no new version of what was changed")
+        for c in part:
+            self._tell(c)
+        for c, r in zip(part, results, strict=False):
+            self._tell_issues(c.link, r)
+            if r.version == c.version:
+                self.remark(c.link, "server", "the server made no new version of what was changed")
         return True
 
-    def _arrived(self, puts: list[tuple[Made, Resource, Resource]]) -> bool:
-        """After a lost answer to an update: does the server now say all of it?"""
-        for m, _, _ in puts:
-            answer = self.server.read(*self.names[self._here(m)].split("/"))
-            if answer.body is None or m.over(answer.body)[0] != answer.body:
-                return False
-        return True
-
-    # --- helpers ------------------------------------------------------------------------------------------
-
-    def _here(self, m: Made) -> str:
-        return f"{m.link.kind}/{m.handle}"
-
-    def _name(self, m: Made, reference: str) -> None:
-        self.names[self._here(m)] = reference
-        self.by_name[reference] = m.link
-        m.world.targets = self.by_name
-        self.result.references[m.link] = reference
-
-    def _create(self, m: Made) -> dict[str, Any]:
-        urns = {self._here(o): f"urn:uuid:{o.handle}" for o in self.made} | self.names
+    def _update(self, c: Change) -> Resource:
         return {
-            "fullUrl": f"urn:uuid:{m.handle}",
-            "resource": renamed(m.resource, urns),
-            "request": {
-                "method": "POST",
-                "url": m.link.kind,
-                "ifNoneExist": identifier_query(self.clinic.system(m.link.table), m.link.key),
-            },
+            "fullUrl": f"{self.server.url}/{c.name}",
+            "resource": c.new,
+            "request": {"method": "PUT", "url": c.name, "ifMatch": f'W/"{c.version}"'},
         }
 
-    def _parts(self, items: list[Made]) -> Iterator[list[Made]]:
-        """Parts within the limits, each after what it refers to."""
-        part: list[Made] = []
-        size = 0
-        for m in items:
-            n = len(encode(m.resource)) + 400
-            if part and (len(part) >= self.limits.entries or size + n > self.limits.size):
-                yield part
-                part, size = [], 0
-            part.append(m)
-            size += n
-        if part:
-            yield part
+    def _arrived(self, part: list[Change]) -> bool:
+        """After a lost answer to an update: does the server now say all of it?"""
+        now = [(c, self._read(c.link, c.name)) for c in part]
+        return all(c.make(x) == x for c, x in now)
 
-    def _explained(self, why: TransactionFailed, part: list[Made]) -> Exception:
-        """The refusal of a whole transaction: which resource it concerns, as far as the server says."""
-        for m in part:
-            self.note(m, "refused")
-        if why.status == 412:
-            twice = self._doubled(part)
-            if twice:
-                return NotAllDone(
-                    f"several resources on the server carry one key of ours: {'; '.join(twice)}"
-                )
-        at = _entry_of(why.issues, len(part))
-        if at is not None:
-            m = part[at]
-            return Refused(f"{m.link.table} {m.link.key} ({m.link.kind}): {why}", why.status)
-        return why
+    def _tell(self, c: Change) -> None:
+        self.note(c.link, c.outcome)
+        if c.why:
+            self.remark(c.link, c.outcome, c.why)
+        for path in changes(c.old, c.new) if c.outcome == "changed" else ():
+            if not path.startswith("$.text"):
+                self.remark(c.link, "replaced", "the clinic's statement took the place of the server's", path)
 
-    def _doubled(self, part: list[Made]) -> list[str]:
-        out = []
-        for m in part:
-            value = f"{search_value(self.clinic.system(m.link.table))}|{search_value(m.link.key)}"
-            ids = [x["id"] for x in self.server.search(m.link.kind, [("identifier", value)])]
-            if len(ids) > 1:
-                out.append(
-                    f"{m.link.table} {m.link.key} is {', '.join(f'{m.link.kind}/{i}' for i in sorted(ids))}"
-                )
+    # --- names, refusals, notes ---------------------------------------------------------------------------
+
+    def find(self, links: Iterable[Link]) -> dict[Link, Resource]:
+        """What the server holds of these.
+
+        :raises NotAllDone: it holds one of them twice
+        """
+        links = list(links)
+        found = self.finder.of(links, self.subject)
+        self._doubled(found)
+        return {link: xs[0] for link, xs in found.items()}
+
+    def _doubled(self, found: Mapping[Link, list[Resource]]) -> None:
+        twice = {link: sorted(f"{link.kind}/{x['id']}" for x in xs) for link, xs in found.items() if len(xs) > 1}
+        if twice:
+            for link in twice:
+                self.note(link, "blocked")
+            told = "; ".join(f"{_told(link)} is {', '.join(names)}" for link, names in twice.items())
+            raise NotAllDone(f"several resources on the server carry one key of ours: {told}")
+
+    def call(self, link: Link, x: Resource) -> None:
+        """Learn what the server calls a resource of ours."""
+        if not isinstance(x.get("id"), str):
+            raise Refused(f"{_told(link)}: the server gave a resource without an id")
+        theirs = f"{link.kind}/{x['id']}"
+        self.targets[theirs] = link
+        self.result.references[link] = theirs
+        if link in self.handles:
+            self.names[self.handles[link]] = theirs
+
+    def _referring(self, resource: Resource, names: Mapping[str, str]) -> Resource:
+        """With references as the server knows them; to what was not sent, by identifier only (decision 10)."""
+        out: Resource = renamed(resource, lambda x: names.get(x, None if x in self.ours else x))
         return out
 
-    def note(self, m: Made, outcome: Outcome) -> None:
-        """Record what became of a resource; what was created stays created when it is compared again."""
-        before = self.result.outcomes.get(m.link)
-        if not (before == "created" and outcome in ("unchanged", "changed")):
-            self.result.outcomes[m.link] = outcome
+    def _explained(self, why: TransactionFailed, links: list[Link]) -> Exception:
+        """The refusal of a whole part: which resource it concerns, as far as the server says."""
+        for link in links:
+            self.note(link, "refused")
+        if why.status == 412:
+            self._doubled(self.finder.of(links, self.subject))
+        about = _concerned(why.issues, links)
+        if not about:
+            return why
+        shown = ", ".join(_told(link) for link in about[:3]) + (f" or {len(about) - 3} more" if len(about) > 3 else "")
+        return Refused(f"{'one of ' if len(about) > 1 else ''}{shown}: {why}", why.status)
 
-    def _remark(self, m: Made, kind: str, text: str, path: str = "") -> None:
-        remark = Remark(m.link, kind, text, path)
+    def _lost(self, links: Iterable[Link], why: str) -> UnknownOutcome:
+        for link in links:
+            self.note(link, "unknown")
+        return UnknownOutcome(f"the answer to a write was lost, and {why}; look at it before pushing again")
+
+    def _tell_issues(self, link: Link, r: EntryResult) -> None:
+        for issue in r.issues:
+            if issue.severity != "information":
+                self.remark(link, "server", str(issue))
+
+    def note(self, link: Link, outcome: Outcome) -> None:
+        """Record what became of a resource; what was created stays created when it is compared again."""
+        if not (self.result.outcomes.get(link) == "created" and outcome in ("unchanged", "changed")):
+            self.result.outcomes[link] = outcome
+
+    def remark(self, link: Link, kind: str, text: str, path: str = "") -> None:
+        remark = Remark(link, kind, text, path)
         if remark not in self.result.remarks:
             self.result.remarks.append(remark)
 
+    def wait(self, attempt: int) -> None:
+        """Those who met must part."""
+        if attempt:
+            self.pause(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))  # noqa: S311 - only a pause
 
-def _says(m: Made, theirs: Resource) -> bool:
-    """Does the server's resource say all that the record states, in spite of doubtful places?"""
-    return m.shape.picture.says(theirs, Writing(m.row, m.world), "$")
+
+def _told(link: Link) -> str:
+    return f"{link.table} {link.key} ({link.kind})"
 
 
-def _top(path: str) -> str:
+def _element(path: str) -> str:
     """The element that a path is in: ``$.name[0].family`` → ``$.name``."""
     return "$." + path[2:].split(".")[0].split("[")[0]
 
 
-def _in_order(items: list[Made]) -> list[Made]:
-    """Each resource after those that it refers to (there are no cycles: clinical model, decision 16)."""
-    by_name = {f"{m.link.kind}/{m.handle}": m for m in items}
-    out: dict[Link, Made] = {}
-
-    def place(m: Made) -> None:
-        if m.link not in out:
-            for name in literals(m.resource):
-                if name in by_name and by_name[name] is not m:
-                    place(by_name[name])
-            out[m.link] = m
-
-    for m in items:
-        place(m)
-    return list(out.values())
+def _halves(part: list[Any]) -> tuple[list[Any], list[Any]]:
+    return part[: len(part) // 2], part[len(part) // 2 :]
 
 
-def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
-    for n in range(0, len(items), size):
-        yield items[n : n + size]
-
-
-def _entry_of(issues: Iterable[str], size: int) -> int | None:
-    """The number of the entry that an issue names (``Bundle.entry[3]``)."""
-    for issue in issues:
-        m = re.search(r"entry\[(\d+)\]", issue)
-        if m and int(m[1]) < size:
-            return int(m[1])
-    return None
+def _concerned(issues: Iterable[str], links: list[Link]) -> list[Link]:
+    """Which resources a refusal is about: by the number of an entry (``Bundle.entry[3]``), else by their type."""
+    text = " ".join(issues)
+    numbers = {int(n) for n in re.findall(r"entry\[(\d+)\]", text)}
+    if numbers:
+        return [link for n, link in enumerate(links) if n in numbers]
+    return [link for link in links if re.search(rf"\b{link.kind}\b", text)]

@@ -10,14 +10,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from mesofhir.errors import NotAllDone
+from mesofhir.errors import MesofhirError, NotAllDone, UnknownOutcome
 from mesofhir.mapping import Clinic, Link, Made
-from mesofhir.server import Server, TransactionFailed, identifier_query, search_value
+from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query, search_value
+from mesofhir.sync.finder import AT_ONCE, chunks
 
+PEOPLE: Final = ("Patient", "Practitioner")
+TRIES: Final = 3
 Identifier = tuple[str, str]
-AT_ONCE = 25  # identifiers in one search
+Resource = dict[str, Any]
 
 
 class PersonNotSettled(NotAllDone):
@@ -36,28 +39,47 @@ class People:
     clinic: Clinic
     systems: Sequence[str] = ()
     create: bool = False
-    found: dict[Link, dict[str, Any]] = field(default_factory=dict)
-    made: set[Link] = field(default_factory=set)
-    failed: dict[Link, str] = field(default_factory=dict)
+    found: dict[Link, Resource] = field(default_factory=dict)
+    failed: dict[Link, MesofhirError] = field(default_factory=dict)
+    _made: set[Link] = field(default_factory=set)
+    _claims: dict[str, Link] = field(default_factory=dict)  # an identifier, or a person on the server → whose it is
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settle(self, people: Iterable[Made]) -> None:
         """Find all of these people in as few searches as can be; afterwards each is found, made or failed."""
-        with self._lock:
-            new = [m for m in people if m.link not in self.found and m.link not in self.failed]
-            for kind in ("Patient", "Practitioner"):
-                some = list({m.link: m for m in new if m.link.kind == kind}.values())
-                if some:
-                    self._settle(kind, some)
+        new = {m.link: m for m in people if m.link not in self.found and m.link not in self.failed}
+        for m in new.values():
+            for identifier in self.identifiers(m):
+                self._claim(m, f"{m.link.kind} {identifier}", "state the same identifier")
+        for kind in PEOPLE:
+            some = self._open(m for m in new.values() if m.link.kind == kind)
+            self._search(some)
+            for _ in range(TRIES if self.create else 0):
+                self._make(self._open(some))
+                self._search(self._open(some))  # whom somebody else was making meanwhile
+            for m in self._open(some):
+                self._fail(m.link, self._missing(m))
+            for m in some:
+                if m.link in self.found:
+                    name = f"{kind}/{self.found[m.link]['id']}"
+                    self._claim(m, name, f"are both {name} on the server")
 
-    def reference(self, link: Link) -> str:
-        """``Type/id`` on the server.
+    def of(self, link: Link, *, needed: bool = True) -> Resource | None:
+        """The person on the server.
 
+        :param needed: whoever was not settled is an error
         :raises PersonNotSettled: with the reason
         """
-        if link in self.failed:
-            raise PersonNotSettled(self.failed[link])
-        return f"{link.kind}/{self.found[link]['id']}"
+        if needed and link in self.failed:
+            raise self.failed[link]
+        return self.found.get(link)
+
+    def newly_made(self, link: Link) -> bool:
+        """Was the person made by this run? Said once, so that counts add up."""
+        with self._lock:
+            new = link in self._made
+            self._made.discard(link)
+            return new
 
     def identifiers(self, m: Made) -> list[Identifier]:
         """By which a record may be matched; its own key first."""
@@ -68,73 +90,109 @@ class People:
         ]
         return [(self.clinic.system(m.link.table), m.link.key), *others]
 
-    def _settle(self, kind: str, people: list[Made]) -> None:
-        wanted = {m.link: self.identifiers(m) for m in people}
-        theirs = self._search(kind, sorted({i for ids in wanted.values() for i in ids}))
-        for m in people:
-            matches = {x["id"]: x for i in wanted[m.link] for x in theirs.get(i, ())}
-            self._judge(m, list(matches.values()))
+    # --- finding ------------------------------------------------------------------------------------------
+
+    def _open(self, people: Iterable[Made]) -> list[Made]:
+        return [m for m in people if m.link not in self.found and m.link not in self.failed]
+
+    def _fail(self, link: Link, why: str) -> None:
+        self.failed[link] = PersonNotSettled(f"{link.table} {link.key}: {why}")
+
+    def _claim(self, m: Made, what: str, how: str) -> None:
+        """One person is one record: what two of them claim stops both."""
+        other = self._claims.setdefault(what, m.link)
+        if other != m.link:
+            for link in (m.link, other):
+                self._fail(link, f"{m.link.table} {other.key} and {m.link.key} {how}; keep one record of a person")
+
+    def _missing(self, m: Made) -> str:
         if self.create:
-            self._create([m for m in people if m.link not in self.found and m.link not in self.failed])
+            return f"others were making this {m.link.kind} all the time; push again"
+        systems = sorted({s for s, _ in self.identifiers(m)[1:]})
+        by = f"by {', '.join(systems)}" if systems else "(the record states no identifier of the EHR)"
+        what = f"the server has no such {m.link.kind} {by}"
+        return f"{what}; correct the identifier, or create people with --create-people"
+
+    def _search(self, people: list[Made]) -> None:
+        """Look for people of one type."""
+        theirs = self._with({i for m in people for i in self.identifiers(m)}, people[0].link.kind if people else "")
         for m in people:
-            if m.link not in self.found and m.link not in self.failed:
-                systems = sorted({s for s, _ in wanted[m.link][1:]})
-                by = f"by {', '.join(systems)}" if systems else "(the record states no identifier of the EHR)"
-                self.failed[m.link] = (
-                    f"{m.link.table} {m.link.key}: the server has no such {kind} {by}; "
-                    "correct the identifier, or create people with --create-people"
-                )
+            matches = {x["id"]: x for i in self.identifiers(m) for x in theirs.get(i, ())}
+            self._judge(m, list(matches.values()))
 
-    def _judge(self, m: Made, matches: list[dict[str, Any]]) -> None:
-        link, kind = m.link, m.link.kind
-        replaced = [x for x in matches if any(ln.get("type") == "replaced-by" for ln in x.get("link") or ())]
-        if len(matches) > 1:
-            self.failed[link] = (
-                f"{link.table} {link.key}: {len(matches)} resources of type {kind} match "
-                f"({', '.join(sorted(kind + '/' + x['id'] for x in matches))}); merge them on the server, or "
-                "state an identifier that tells them apart"
-            )
-        elif replaced:
-            self.failed[link] = (
-                f"{link.table} {link.key}: {kind}/{matches[0]['id']} was replaced by another {kind} on the "
-                "server (merged); state the identifier of the one that remains"
-            )
-        elif matches:
-            self.found[link] = matches[0]
-
-    def _search(self, kind: str, identifiers: list[Identifier]) -> dict[Identifier, list[dict[str, Any]]]:
+    def _with(self, identifiers: Iterable[Identifier], kind: str) -> dict[Identifier, list[Resource]]:
         """Identifier → who has it. The server's answer is checked: only true matches count."""
-        out: dict[Identifier, list[dict[str, Any]]] = {}
-        for n in range(0, len(identifiers), AT_ONCE):
-            some = identifiers[n : n + AT_ONCE]
+        out: dict[Identifier, list[Resource]] = {}
+        for some in chunks(sorted(identifiers), AT_ONCE):
             value = ",".join(f"{search_value(s)}|{search_value(v)}" for s, v in some)
             for x in self.server.search(kind, [("identifier", value)]):
-                if x.get("resourceType") != kind:
-                    continue
-                for i in _identifiers(x) & set(some):
-                    out.setdefault(i, []).append(x)
+                if x.get("resourceType") == kind:
+                    for i in _identifiers(x) & set(some):
+                        out.setdefault(i, []).append(x)
         return out
 
-    def _create(self, people: list[Made]) -> None:
-        """Conditional creates, one each: nobody's failure stops another's."""
-        for m in people:
-            query = identifier_query(self.clinic.system(m.link.table), m.link.key)
-            try:
-                result = self.server.create(m.resource, if_none_exist=query)
-            except TransactionFailed as why:
-                self.failed[m.link] = (
-                    f"{m.link.table} {m.link.key}: the server does not create the {m.link.kind}: {why}"
-                )
-                continue
-            resource = result.resource
-            if resource is None and result.location:
-                resource = self.server.read(*result.location.split("/")).body
-            if resource is None:
-                self.failed[m.link] = f"{m.link.table} {m.link.key}: the server does not say what it created"
-                continue
+    def _judge(self, m: Made, matches: list[Resource]) -> None:
+        kind = m.link.kind
+        if len(matches) > 1:
+            names = ", ".join(sorted(f"{kind}/{x['id']}" for x in matches))
+            self._fail(
+                m.link,
+                f"{len(matches)} resources of type {kind} match ({names}); merge them on the server, or state an "
+                "identifier that tells them apart",
+            )
+        elif any(ln.get("type") == "replaced-by" for x in matches for ln in x.get("link") or ()):
+            self._fail(
+                m.link,
+                f"{kind}/{matches[0]['id']} was replaced by another {kind} on the server (merged); state the "
+                "identifier of the one that remains",
+            )
+        elif matches:
+            self.found[m.link] = matches[0]
+
+    # --- making -------------------------------------------------------------------------------------------
+
+    def _make(self, people: list[Made]) -> None:
+        """Conditional creates in one batch: nobody's failure stops another's."""
+        try:
+            results = self.server.bundle([self._entry(m) for m in people], "batch")
+        except TooLarge as why:
+            if len(people) == 1:
+                self._fail(people[0].link, str(why))
+            else:
+                self._make(people[: len(people) // 2])
+                self._make(people[len(people) // 2 :])
+        except UnknownOutcome as why:
+            self._search(people)
+            self.failed |= {m.link: UnknownOutcome(str(why)) for m in self._open(people)}
+        except TransactionFailed as why:
+            for m in people:
+                self._fail(m.link, str(why))
+        else:
+            for m, r in zip(people, results, strict=True):
+                self._judge_made(m, r)
+
+    def _entry(self, m: Made) -> Resource:
+        condition = identifier_query(self.clinic.system(m.link.table), m.link.key)
+        request = {"method": "POST", "url": m.link.kind, "ifNoneExist": condition}
+        return {"fullUrl": f"urn:uuid:{m.handle}", "resource": m.resource, "request": request}
+
+    def _judge_made(self, m: Made, r: EntryResult) -> None:
+        what = f"the create of the {m.link.kind}"
+        if r.ok:
+            resource = r.resource
+            if resource is None and r.location:
+                resource = self.server.read(*r.location.split("/")).body
+            if resource is None or "id" not in resource:
+                self._fail(m.link, f"the server does not say what came of {what}")
+                return
             self.found[m.link] = resource
-            if result.status == 201:
-                self.made.add(m.link)
+            if r.status == 201:
+                self._made.add(m.link)
+        elif r.status >= 500:
+            why = f"{m.link.table} {m.link.key}: the server answered {r.status} to {what}"
+            self.failed[m.link] = UnknownOutcome(why)
+        elif r.status not in (409, 412):  # then somebody else made it, or several
+            self._fail(m.link, f"the server refused {what}: " + ("; ".join(map(str, r.issues)) or str(r.status)))
 
 
 def _identifiers(x: Mapping[str, Any]) -> set[Identifier]:

@@ -1,27 +1,33 @@
 """Pull: our histories from a server.
 
-By one search per type and identifier system, gathered by patient in a spool: on 200 patients 15 requests
-against 201 with ``$everything``, and complete on every server seen. Where a server takes no such search, and
-where foreign resources are asked for, ``$everything`` of each patient.
+By one search a type, gathered by patient in a spool: on 200 patients 15 requests against 201 with
+``$everything``, and complete on every server seen. ``$everything`` of each patient is asked where foreign
+resources are wanted, and where a server can search a type in no way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from mesofhir.errors import NotAllDone, Refused
 from mesofhir.fhir.exactjson import decode, encode
+from mesofhir.fhir.references import references
 from mesofhir.formats import Item
 from mesofhir.formats.spool import Spool
 from mesofhir.mapping import Clinic, Link, Understood, understand
 from mesofhir.mapping.clinic import tail
 from mesofhir.mapping.reading import ADOPTED
 from mesofhir.mapping.shapes import shapes_of
-from mesofhir.server import Server, search_value
-from mesofhir.sync.references import literals
+from mesofhir.server import Server
+from mesofhir.sync.finder import AT_ONCE, Finder, chunks
 
-AT_ONCE: Final = 25
+_TABLES: Final = """
+    CREATE TABLE found (name TEXT PRIMARY KEY, subject TEXT, ours INT, json BLOB) WITHOUT ROWID;
+    CREATE INDEX by_subject ON found (subject, ours);
+    CREATE TABLE refers (subject TEXT, name TEXT, named INT, PRIMARY KEY (subject, name, named)) WITHOUT ROWID;
+    CREATE TABLE patients (subject TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID
+"""
 Resource = dict[str, Any]
 
 
@@ -39,165 +45,141 @@ def iter_pull(
     :raises PatientNotFound: at the end, with the patients that were asked for in vain
     """
     with Spool() as spool:
-        yield from _Pull(server, clinic, spool).run(patients, foreign)
+        yield from _Pull(server, clinic, spool).run(set(patients), foreign)
 
 
 class _Pull:
     def __init__(self, server: Server, clinic: Clinic, spool: Spool) -> None:
         self.server, self.clinic, self.spool = server, clinic, spool
-        spool.make(
-            "CREATE TABLE found (name TEXT PRIMARY KEY, subject TEXT, json BLOB) WITHOUT ROWID;"
-            "CREATE INDEX by_subject ON found (subject);"
-            "CREATE TABLE refers (subject TEXT, name TEXT, PRIMARY KEY (subject, name)) WITHOUT ROWID"
-        )
+        self.finder = Finder(server, clinic)
+        spool.make(_TABLES)
 
-    def run(self, patients: Sequence[str], foreign: bool) -> Iterator[Item]:
-        asked = {p for p in patients if p.startswith("Patient/")}
-        keys = set(patients) - asked
-        if asked and not keys:
-            for subject in sorted(asked):
-                self._search_ours([("patient", subject)])
-        else:
-            self._search_ours([])
-        self._fetch_referred("Patient")
-        subjects = [
-            s for (s,) in self.spool.rows("SELECT DISTINCT subject FROM found WHERE subject LIKE 'Patient/%'")
-        ]
-        if foreign:
-            for subject in subjects:
-                if not keys or subject in asked or self._key_of(subject) in keys:
-                    self._take(self.server.everything(subject.split("/")[1]))
-        self._fetch_referred("Practitioner")
-        self._fetch_referred("AllergyIntolerance")
-        found: set[str] = set()
-        for subject in sorted(subjects, key=lambda s: (self._key_of(s), s)):
-            key = self._key_of(subject)
-            if patients and subject not in asked and key not in keys:
-                continue
-            found |= {subject, key}
-            yield self._item(subject)
-        if not patients:
+    def run(self, asked: Collection[str], foreign: bool) -> Iterator[Item]:
+        subjects = self._subjects(asked)
+        self._gather(subjects)
+        self._fetch("Patient", subjects)
+        self._know_patients()
+        rows = self.spool.rows("SELECT key, subject FROM patients ORDER BY key, subject")
+        wanted = [(key, subject) for key, subject in rows if not asked or subject in asked or key in asked]
+        for _, subject in wanted if foreign else ():
+            self._take(self.server.everything(subject.split("/")[1]), subject)
+        self._fetch("Practitioner")
+        self._fetch("AllergyIntolerance")
+        for key, subject in wanted:
+            yield self._item(key, subject)
+        if not asked:
             yield from self._without_patient()
-        missing = sorted((asked | keys) - found)
+        missing = sorted(set(asked) - {name for pair in wanted for name in pair})
         if missing:
             raise PatientNotFound(f"no history of this clinic on the server for: {', '.join(missing)}")
 
     # --- gathering ----------------------------------------------------------------------------------------
 
-    def _search_ours(self, narrowed: list[tuple[str, str]]) -> None:
-        """All resources of ours, type by type; where a server refuses such a search, patient by patient."""
-        refused: list[str] = []
-        for kind, table in sorted(shapes_of(self.clinic)):
-            if kind == "Practitioner" or (narrowed and kind == "Patient"):
-                continue
-            system = f"{search_value(self.clinic.system(table))}|"
+    def _subjects(self, asked: Collection[str]) -> list[str]:
+        """What the server calls the patients that were asked for; empty where all have to be looked through: a patient
+        whom the EHR had before us does not carry our key."""
+        named = {name for name in asked if name.startswith("Patient/")}
+        keys = [Link("Patient", "patients", name) for name in asked if name not in named]
+        found = self.finder.of(keys, "")
+        named |= {f"Patient/{x['id']}" for xs in found.values() for x in xs}
+        return sorted(named) if len(found) == len(keys) else []
+
+    def _gather(self, subjects: Sequence[str]) -> None:
+        """All resources of ours, type by type."""
+        tables: dict[str, set[str]] = {}
+        for kind, table in shapes_of(self.clinic):
+            tables.setdefault(kind, set()).add(table)
+        refused = False
+        for kind in sorted(tables.keys() - {"Practitioner"} - ({"Patient"} if subjects else set())):
             try:
-                self._take(
-                    x
-                    for x in self.server.search(kind, [("identifier", system), *narrowed])
-                    if self._is_ours(x)
-                )
-            except Refused as why:
-                if why.status not in (400, 404, 405, 422, 501):
+                self._take(self.finder.ours(kind, tables[kind], subjects))
+            except Refused:
+                if not self.finder.blind([kind]):
                     raise
-                refused.append(kind)
-        if narrowed:
-            for _, subject in narrowed:
-                self._take([self._patient(subject)])
+                refused = True
         if refused:
-            for (subject,) in list(
-                self.spool.rows("SELECT DISTINCT subject FROM found WHERE subject LIKE 'Patient/%'")
-            ):
-                self._take(x for x in self.server.everything(subject.split("/")[1]) if self._is_ours(x))
+            all_ = [s for (s,) in self.spool.rows("SELECT DISTINCT subject FROM found WHERE subject LIKE 'Patient/%'")]
+            for subject in subjects or all_:
+                everything = self.server.everything(subject.split("/")[1])
+                self._take(x for x in everything if self.clinic.link_of(x))
 
-    def _patient(self, subject: str) -> Resource:
-        answer = self.server.read("Patient", subject.split("/")[1])
-        return answer.body if answer.status == 200 and answer.body else {}
-
-    def _is_ours(self, x: Resource) -> bool:
-        """Filtered again: a server may ignore what it was asked."""
-        return self.clinic.link_of(x) is not None
-
-    def _take(self, resources: Iterable[Resource]) -> None:
+    def _take(self, resources: Iterable[Resource], of: str = "") -> None:
+        """
+        :param of: the patient to whom belongs what names nobody
+        """
         for x in resources:
+            kind = str(x["resourceType"])
             if "id" not in x:
                 continue
-            name = f"{x['resourceType']}/{x['id']}"
-            subject = name if x["resourceType"] == "Patient" else _subject(x)
-            self.spool.do("INSERT OR REPLACE INTO found VALUES (?, ?, ?)", name, subject, encode(x))
-            for literal in set(literals(x)):
-                if tail(literal).split("/")[0] in ADOPTED:
-                    self.spool.do("INSERT OR IGNORE INTO refers VALUES (?, ?)", subject, tail(literal))
+            name = f"{kind}/{x['id']}"
+            shared = kind == "Practitioner"
+            subject = "" if shared else name if kind == "Patient" else _subject(x) or of
+            ours = not shared and self.clinic.link_of(x) is not None
+            self.spool.do("INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?)", name, subject, ours, encode(x))
+            for reference in references(x) if ours else ():
+                other = tail(reference["reference"])
+                kind = other.split("/")[0]
+                if kind in ADOPTED:
+                    named = self.clinic.link(kind, reference.get("identifier")) is not None
+                    self.spool.do("INSERT OR IGNORE INTO refers VALUES (?, ?, ?)", subject, other, named)
 
-    def _fetch_referred(self, kind: str) -> None:
-        """What our resources refer to and no search of ours has found: the EHR's own people and allergies."""
+    def _fetch(self, kind: str, more: Iterable[str] = ()) -> None:
+        """What our resources refer to and no search of ours has found: the EHR's own people and allergies, as far as
+        they stand for records of ours."""
         rows = self.spool.rows(
-            "SELECT DISTINCT r.name FROM refers r LEFT JOIN found f ON f.name = r.name "
-            "WHERE f.name IS NULL AND r.name LIKE ?",
+            "SELECT name, max(named) FROM refers "
+            "WHERE name LIKE ? AND name NOT IN (SELECT name FROM found) GROUP BY name",
             f"{kind}/%",
         )
-        ids = sorted(name.split("/")[1] for (name,) in rows)
-        for n in range(0, len(ids), AT_ONCE):
-            self._take(self.server.search(kind, [("_id", ",".join(ids[n : n + AT_ONCE]))]))
+        wanted = dict(rows) | dict.fromkeys(more, 1)
+        for some in chunks(sorted(wanted), AT_ONCE):
+            ids = ",".join(name.split("/")[1] for name in some)
+            for x in self.server.search(kind, [("_id", ids)]):
+                if kind == "Patient" or self.clinic.link_of(x) or wanted.get(f"{kind}/{x.get('id')}"):
+                    self._take([x])
 
-    def _key_of(self, subject: str) -> str:
-        """The clinic's key of a patient: by an identifier, else as our resources refer to it."""
-        row = self.spool.one("SELECT json FROM found WHERE name = ?", subject)
-        link = self.clinic.link_of(decode(row[0])) if row else None
-        if link:
-            return link.key
-        for (data,) in self.spool.rows("SELECT json FROM found WHERE subject = ? LIMIT 3", subject):
-            x = decode(data)
-            link = self.clinic.link("Patient", (x.get("subject") or x.get("patient") or {}).get("identifier"))
-            if link:
-                return link.key
-        return ""
+    def _know_patients(self) -> None:
+        """The clinic's key of each patient of whom something is ours: by an identifier of the Patient, else as our
+        resources refer to it."""
+        subjects = self.spool.rows("SELECT DISTINCT subject FROM found WHERE ours AND subject LIKE 'Patient/%'")
+        for (subject,) in list(subjects):
+            rows = self.spool.rows("SELECT json FROM found WHERE subject = ? ORDER BY name = subject DESC", subject)
+            keys = (self._patient_key(decode(x)) for (x,) in rows)
+            self.spool.do("INSERT INTO patients VALUES (?, ?)", subject, next(filter(None, keys), ""))
+
+    def _patient_key(self, x: Resource) -> str:
+        """The clinic's key of the patient that a resource is, or is about; "" if it does not say."""
+        about = x.get("subject") or x.get("patient") or {}
+        link = self.clinic.link_of(x) if x["resourceType"] == "Patient" else None
+        link = link or self.clinic.link("Patient", about.get("identifier"))
+        return link.key if link else ""
 
     # --- telling ------------------------------------------------------------------------------------------
 
-    def _item(self, subject: str) -> Item:
-        own = [
-            decode(d)
-            for (d,) in self.spool.rows("SELECT json FROM found WHERE subject = ? ORDER BY name", subject)
-        ]
-        shared = [
-            decode(d)
-            for (d,) in self.spool.rows(
-                "SELECT f.json FROM refers r JOIN found f ON f.name = r.name "
-                "WHERE r.subject = ? AND f.subject <> ? ORDER BY f.name",
-                subject,
-                subject,
-            )
-        ]
-        known: dict[str, Link] = {}
-        key = self._key_of(subject)
-        if key:
-            known[subject] = Link("Patient", "patients", key)
-        return _told(understand(own + shared, self.clinic, known=known), subject, key, self.server.url)
+    def _item(self, key: str, subject: str) -> Item:
+        rows = self.spool.rows(
+            "SELECT json FROM found WHERE subject = ? OR name IN (SELECT name FROM refers WHERE subject = ?) "
+            "ORDER BY name",
+            subject,
+            subject,
+        )
+        known = {subject: Link("Patient", "patients", key)} if key else {}
+        return self._told(understand([decode(x) for (x,) in rows], self.clinic, known=known), subject, key)
 
     def _without_patient(self) -> Iterator[Item]:
         """Resources of ours whose subject is no Patient on the server: kept, never lost."""
-        rows = self.spool.rows(
-            "SELECT json FROM found WHERE subject NOT LIKE 'Patient/%' AND name NOT LIKE 'Practitioner/%' ORDER BY name"
-        )
-        alone = [decode(d) for (d,) in rows]
+        rows = self.spool.rows("SELECT json FROM found WHERE ours AND subject NOT LIKE 'Patient/%' ORDER BY name")
+        alone = [decode(x) for (x,) in rows]
         if alone:
-            yield _told(understand(alone, self.clinic), "", "", self.server.url)
+            yield self._told(understand(alone, self.clinic), "", "")
+
+    def _told(self, u: Understood, subject: str, key: str) -> Item:
+        history = u.histories[0] if len(u.histories) == 1 else None
+        where = f"{self.server.url}/{subject}" if subject else self.server.url
+        key = history.key if history else key
+        return Item(where, history, patient=key, kept=list(u.kept), notes=u.notes, sources=u.sources)
 
 
 def _subject(x: Resource) -> str:
     reference = (x.get("subject") or x.get("patient") or {}).get("reference")
     return tail(reference) if isinstance(reference, str) else ""
-
-
-def _told(u: Understood, subject: str, key: str, url: str) -> Item:
-    where = f"{url}/{subject}" if subject else url
-    history = u.histories[0] if len(u.histories) == 1 else None
-    return Item(
-        where,
-        history,
-        patient=history.key if history else key,
-        kept=list(u.kept),
-        notes=u.notes,
-        sources=u.sources,
-    )

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, Problem, UsageError
-from mesofhir.mapping import Clinic, Made, graph
+from mesofhir.mapping import Clinic, Graph, Made, graph
 from mesofhir.records import TreatmentHistory, faults
 from mesofhir.server import Server, is_public_sandbox
 from mesofhir.sync.allergies import Allergies
-from mesofhir.sync.exchange import Exchange, Limits
-from mesofhir.sync.people import People
+from mesofhir.sync.exchange import Exchange
+from mesofhir.sync.finder import Finder
+from mesofhir.sync.parts import Limits
+from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.report import Result, Summary
 from mesofhir.sync.withdraw import withdraw
 
@@ -63,21 +65,14 @@ def iter_push(
     :raises UsageError: a real patient's history would go to a public sandbox
     :raises Unreachable: the server cannot be asked at all
     """
-    options = options or Options()
-    people = People(server, clinic, options.match_systems, options.create_people and not options.withdraw)
-    allergies = Allergies(server, clinic)
+    run = _Run(server, clinic, options or Options())
     source = iter(histories)
-    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        while window := [_prepared(h, server.url, clinic) for h in islice(source, WINDOW)]:
-            _settle(window, people, allergies, options)
+    with ThreadPoolExecutor(max(1, run.options.jobs)) as pool:
+        while window := [run.prepared(h) for h in islice(source, WINDOW)]:
+            run.settle(window)
             order = list(range(len(window)))
-            if options.jobs > 1:
-                random.shuffle(
-                    order
-                )  # pushers of the same histories collide less, each in an order of its own
-            running = {
-                n: pool.submit(_one, window[n], server, clinic, people, allergies, options) for n in order
-            }
+            random.shuffle(order)  # pushers of the same histories collide less, each in an order of its own
+            running = {n: pool.submit(run.one, window[n]) for n in (order if run.options.jobs > 1 else sorted(order))}
             for n in range(len(window)):
                 yield running[n].result()
 
@@ -92,40 +87,46 @@ def push(
     return summary
 
 
-def _prepared(history: TreatmentHistory, url: str, clinic: Clinic) -> _Work:
-    check_destination(url, history)
-    wrong = [f for f in faults(history) if not f.warning]
-    drawn = graph(history, clinic)
-    wrong += drawn.faults
-    if wrong:
-        raise InvalidInput(
-            [Problem(f"history {history.key}: {f.path}", f.what, f.expected, f.hint) for f in wrong]
+class _Run:
+    """One push, of however many histories: what is asked of the server once for all of them."""
+
+    def __init__(self, server: Server, clinic: Clinic, options: Options) -> None:
+        self.server, self.clinic, self.options = server, clinic, options
+        self.people = People(server, clinic, options.match_systems, options.create_people and not options.withdraw)
+        self.allergies = Allergies(server, clinic)
+        self.finder = Finder(server, clinic)
+
+    def prepared(self, history: TreatmentHistory) -> _Work:
+        """:raises InvalidInput: with all that is wrong with a history"""
+        check_destination(self.server.url, history)
+        wrong = [f for f in faults(history) if not f.warning]
+        drawn = graph(history, self.clinic) if not wrong else Graph()
+        if wrong := wrong or drawn.faults:
+            raise InvalidInput(
+                [Problem(f"history {history.key}: {f.path}", f.what, f.expected, f.hint) for f in wrong]
+            )
+        return _Work(history, drawn.made, Result(history.key))
+
+    def settle(self, window: list[_Work]) -> None:
+        """Shared resources first, once for the window."""
+        self.people.settle(m for w in window for m in w.made if m.link.kind in PEOPLE)
+        if not self.options.withdraw:
+            with_allergies = [w for w in window if any(m.link.kind == "AllergyIntolerance" for m in w.made)]
+            patients = [m.link for w in with_allergies for m in w.made if m.link.kind == "Patient"]
+            found = [self.people.found[p] for p in patients if p in self.people.found]
+            self.allergies.load(f"Patient/{x['id']}" for x in found)
+
+    def one(self, work: _Work) -> Result:
+        """One history; what stops it stops only it."""
+        result = work.result
+        exchange = Exchange(
+            self.server, self.clinic, work.made, self.people, self.allergies, self.finder, result, self.options.limits
         )
-    return _Work(history, drawn.made, Result(history.key))
-
-
-def _settle(window: list[_Work], people: People, allergies: Allergies, options: Options) -> None:
-    """Shared resources first, once for the window."""
-    people.settle(m for w in window for m in w.made if m.link.kind in ("Patient", "Practitioner"))
-    if not options.withdraw:
-        drugs = {w.history.key for w in window if any(m.link.kind == "AllergyIntolerance" for m in w.made)}
-        patients = [
-            m.link for w in window if w.history.key in drugs for m in w.made if m.link.kind == "Patient"
-        ]
-        allergies.load(people.reference(p) for p in patients if p in people.found)
-
-
-def _one(
-    work: _Work, server: Server, clinic: Clinic, people: People, allergies: Allergies, options: Options
-) -> Result:
-    """One history; what stops it stops only it."""
-    result = work.result
-    exchange = Exchange(server, clinic, work.made, people, allergies, result, options.limits)
-    try:
-        (withdraw if options.withdraw else Exchange.run)(exchange)
-    except MesofhirError as why:
-        result.stopped = str(why)
-        result.exit_code = why.exit_code if why.exit_code != 1 else NotAllDone.exit_code
-    for m in work.made:
-        result.outcomes.setdefault(m.link, "refused")
-    return result
+        try:
+            (withdraw if self.options.withdraw else Exchange.run)(exchange)
+        except MesofhirError as why:
+            result.stopped = str(why)
+            result.exit_code = why.exit_code if why.exit_code != 1 else NotAllDone.exit_code
+        for m in work.made:
+            result.outcomes.setdefault(m.link, "refused")
+        return result

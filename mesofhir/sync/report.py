@@ -27,9 +27,9 @@ Outcome = Literal[
  unchanged      was there and says all that the clinic states
  withdrawn      marked ``entered-in-error``
  absent         to be withdrawn, and not there
- found          a person that the EHR has
- skipped        not sent, since the EHR holds the same (an allergy) or what contradicts it
- blocked        there in a form that is not ours: neither read nor written
+ found          the EHR has it as its own (a person, an allergy): used, not written
+ skipped        not sent, since what the EHR holds contradicts it
+ blocked        there in a form that cannot be written over: left as it is
  refused        the server refused it, or its history was stopped
  unknown        sent, and its answer was lost
 =============  ==================================================================================
@@ -41,8 +41,9 @@ DONE = frozenset({"created", "changed", "unchanged", "withdrawn", "absent", "fou
 class Remark:
     """Something about one record that a person should see; no patient data.
 
-    :param kind: what sort of remark: ``replaced`` (a value of the server's was overwritten), ``left``
-        (a place was left alone), ``skipped``, ``blocked``, ``refused``, ``server`` (the server's own words)
+    :param kind: what sort of remark: ``replaced`` (a value of the server's was overwritten or taken away),
+        ``left`` (a value of the clinic's was not written), ``differs`` (what belongs to the EHR says something
+        else), ``server`` (the server's own words), or an outcome that needs a reason
     :param path: the place in the resource
     """
 
@@ -78,7 +79,8 @@ class Result:
             return self.exit_code
         if "unknown" in self.outcomes.values():
             return 6
-        return 0 if all(o in DONE for o in self.outcomes.values()) else 4
+        done = all(o in DONE for o in self.outcomes.values()) and all(r.kind != "left" for r in self.remarks)
+        return 0 if done else 4
 
     def lines(self) -> list[dict[str, Any]]:
         """The history in a report file: one line a resource, no patient data."""

@@ -2,60 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-from mesofhir.errors import NotAllDone
-from mesofhir.server import TransactionFailed
-
-if TYPE_CHECKING:
-    from mesofhir.sync.exchange import Exchange
-
-_WORD: Final = "entered-in-error"
-_HL7: Final = "http://terminology.hl7.org/CodeSystem/"
-_VERIFICATION: Final = {
-    "Condition": "condition-ver-status",
-    "AllergyIntolerance": "allergyintolerance-verification",
-}
-_STATUS: Final = {"Goal": "lifecycleStatus"}
-
-
-def withdrawn(resource: dict[str, Any]) -> dict[str, Any]:
-    """The resource, marked as entered in error; everything else in it stays.
-
-    Withdrawn conditions and allergies have no clinical status (R4: con-5, ait-2).
-    """
-    kind = resource["resourceType"]
-    if kind in _VERIFICATION:
-        coding = {"system": _HL7 + _VERIFICATION[kind], "code": _WORD}
-        rest = {k: v for k, v in resource.items() if k != "clinicalStatus"}
-        return rest | {"verificationStatus": {"coding": [coding]}}
-    return resource | {_STATUS.get(kind, "status"): _WORD}
+from mesofhir.fhir.withdrawal import is_withdrawn
+from mesofhir.sync.change import withdrawal
+from mesofhir.sync.exchange import TRIES, Contended, Exchange
+from mesofhir.sync.former import all_kinds
+from mesofhir.sync.people import PEOPLE
 
 
 def withdraw(exchange: Exchange) -> None:
     """Mark all resources of a history that are on the server; people stay as they are.
 
-    :raises NotAllDone: others kept changing the same resources
+    :raises NotAllDone: others kept changing the same resources, or one of them belongs to another patient
     """
-    items = [m for m in exchange.made if m.link.kind not in ("Patient", "Practitioner")]
-    for m in exchange.made:
-        if m not in items:
-            exchange.note(m, "found" if m.link in exchange.people.found else "absent")
-    for _ in range(3):
-        found = exchange.find(items)
-        todo = []
-        for m in items:
-            if m.link not in found:
-                exchange.note(m, "absent")
-            elif withdrawn(found[m.link]) == found[m.link]:
-                exchange.note(m, "withdrawn")
-            else:
-                todo.append(m)
-        if not todo:
+    exchange.name_people(needed=False)
+    ours = {m.link for m in exchange.made if m.link.kind not in PEOPLE}
+    for attempt in range(TRIES):
+        exchange.wait(attempt)
+        found = exchange.find(all_kinds(exchange.made, exchange.clinic))
+        for link in ours - found.keys():
+            exchange.note(link, "absent")
+        for link, x in found.items():
+            exchange.check_subject(link, x)
+            exchange.call(link, x)
+            if is_withdrawn(x):
+                exchange.note(link, "unchanged")
+        if exchange.apply([withdrawal(link, x) for link, x in found.items() if not is_withdrawn(x)]):
             return
-        try:
-            exchange.replace([(m, found[m.link], withdrawn(found[m.link])) for m in todo])
-        except TransactionFailed as why:
-            if why.status not in (409, 412):
-                raise
-    raise NotAllDone("others kept changing the resources that were to be withdrawn")
+    raise Contended("others changed the resources that were to be withdrawn all the time; withdraw again")

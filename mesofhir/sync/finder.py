@@ -1,0 +1,106 @@
+"""Our resources on a server, found by whatever search it offers for their type.
+
+As a rule by identifier. Where a server refuses that (the embedded one for DetectedIssue and Goal) by patient, and
+where it refuses that too, all of the type. Whatever comes is filtered again by our own identifiers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, TypeVar
+
+from mesofhir.errors import Refused
+from mesofhir.mapping import Clinic, Link
+from mesofhir.server import Server, search_value
+
+AT_ONCE: Final = 40  # identifiers, or patients, in one search
+NO_SUCH_SEARCH: Final = frozenset({200, 400, 404, 405, 422, 501})  # 200: it ignored a parameter
+T = TypeVar("T")
+Resource = dict[str, Any]
+Params = list[tuple[str, str]]
+
+
+class Finder:
+    """Knows from what a server has refused how its types are to be searched; one for a run."""
+
+    def __init__(self, server: Server, clinic: Clinic) -> None:
+        self.server, self.clinic = server, clinic
+        self.refused: dict[tuple[str, str], Refused] = {}  # (type, way) → how
+        self.tried: set[str] = set()  # types that were searched by identifier
+
+    def blind(self, kinds: Iterable[str]) -> set[str]:
+        """Which of these types are known not to be searchable, or conditionally creatable, by identifier."""
+        return {kind for kind in kinds if (kind, "identifier") in self.refused}
+
+    def learn_from(self, why: Refused, kinds: Iterable[str]) -> None:
+        """After a refusal of conditional creates: try the types that it names, or else all, each once by a harmless
+        search."""
+        kinds = set(kinds)
+        named = {kind for kind in kinds if re.search(rf"\b{kind}\b", str(why))}
+        for kind in sorted((named or kinds) - self.tried) if why.status in NO_SUCH_SEARCH else ():
+            nobody = [("identifier", self._value([Link(kind, "none", "0")]))]
+            next(self._search(kind, "identifier", nobody), None)
+
+    def of(self, links: Iterable[Link], subject: str) -> dict[Link, list[Resource]]:
+        """All that the server holds under these keys, for a patient of ours (``Patient/id``).
+
+        :raises Refused: the server can be searched in no way
+        """
+        out: dict[Link, list[Resource]] = {}
+        kinds: dict[str, list[Link]] = {}
+        for link in links:
+            kinds.setdefault(link.kind, []).append(link)
+        for kind, wanted in kinds.items():
+            for some in chunks(wanted, len(wanted) if self.blind([kind]) else AT_ONCE):
+                by_key = [("identifier", self._value(some))]
+                ways: list[tuple[str, Params]] = [("identifier", by_key), ("all", [])]
+                if subject:
+                    ways.insert(1, ("patient", [("patient", subject)]))
+                for x in self._found(kind, ways):
+                    ours = self.clinic.link_of(x)
+                    if ours and ours in some and x not in out.setdefault(ours, []):
+                        out[ours].append(x)
+        return out
+
+    def ours(self, kind: str, tables: Iterable[str], subjects: Sequence[str] = ()) -> Iterator[Resource]:
+        """All of this clinic that the server holds of a type.
+
+        :param subjects: only of these patients (``Patient/id``)
+        :raises Refused: the server can be searched in no way
+        """
+        systems = ",".join(f"{search_value(self.clinic.system(t))}|" for t in sorted(tables))
+        for some in chunks(list(subjects), AT_ONCE) if subjects else [[]]:
+            patient = [("patient", ",".join(some))] if some else []
+            ways = [("identifier", [("identifier", systems), *patient]), ("patient", patient), ("all", [])]
+            for x in self._found(kind, ways if some else ways[::2]):
+                if self.clinic.link_of(x):
+                    yield x
+
+    def _value(self, links: Iterable[Link]) -> str:
+        return ",".join(f"{search_value(self.clinic.system(ln.table))}|{search_value(ln.key)}" for ln in links)
+
+    def _found(self, kind: str, ways: list[tuple[str, Params]]) -> Iterator[Resource]:
+        """By the first way that the server does not refuse."""
+        for way, params in ways:
+            if (kind, way) not in self.refused:
+                yield from self._search(kind, way, params)
+            if (kind, way) not in self.refused:
+                return
+        raise self.refused[kind, ways[0][0]]
+
+    def _search(self, kind: str, way: str, params: Params) -> Iterator[Resource]:
+        if way == "identifier":
+            self.tried.add(kind)
+        try:
+            yield from self.server.search(kind, params)
+        except Refused as why:
+            if why.status not in NO_SUCH_SEARCH:
+                raise
+            self.refused[kind, way] = why
+
+
+def chunks(items: list[T], size: int) -> Iterator[list[T]]:
+    """A list in pieces of a size."""
+    for n in range(0, len(items), size):
+        yield items[n : n + size]

@@ -1,0 +1,18 @@
+"""A clinic of the test's own on each server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mesofhir.mapping import Clinic
+from mesofhir.server import Server
+from tests.contract.harness import Ehr, Place
+from tests.servers import FhirServer
+
+
+@pytest.fixture
+def place(fhir_server: FhirServer, namespace: str) -> Iterator[Place]:
+    """Each of the servers in turn."""
+    place = Place(fhir_server, Clinic(namespace), Server(fhir_server.url), Ehr(fhir_server.url))
+    yield place
+    place.close()
