@@ -56,6 +56,11 @@ def test_nothing_and_less() -> None:
     assert mf.from_fhir({"entry": [{"fullUrl": "urn:x"}]}, namespace=NAMESPACE).histories == []
 
 
+def test_resources_that_are_no_fhir() -> None:
+    with pytest.raises(mf.errors.InvalidInput, match="resource 0"):
+        mf.from_fhir([{"resourceType": "Condition", "identifier": 1}], namespace=NAMESPACE)
+
+
 def test_written_and_read_again(source: Path, tmp_path: Path) -> None:
     there = tmp_path / "there.fhir.ndjson"
     mf.write(there, mf.read(source), clinic=mf.Clinic(NAMESPACE))
