@@ -187,11 +187,12 @@ class Demo:
     def _push(self) -> tuple[dict[str, int], list[Result]]:
         from mesofhir.sync import Options, Summary, iter_push
 
-        summary, results, became = Summary(), [], {}
+        summary, results = Summary(), []
+        became: dict[Any, str] = {}
         for result in iter_push(self.histories.values(), self.server, self.clinic, Options(create_people=True)):
             summary.add(result)
             results.append(result)
-            became.update(result.outcomes)  # a practitioner of several histories is one
+            became = {**result.outcomes, **became}  # a practitioner of several histories is made by the first
             self.names |= result.references
             if result.stopped:
                 self.voice.error(NotAllDone(f"history {result.key} was stopped: {result.stopped}"))

@@ -1,8 +1,7 @@
 """A FHIR server inside this process, for the demo: sekmet-fhir on a free loopback port.
 
 Its traps are known (interop.md): it binds all addresses, starts a simulator, logs what it receives and takes
-over the root logger, unless told otherwise; it finds neither a Goal nor a DetectedIssue by its identifier,
-unless taught; and it loses the trailing zeros of decimals.
+over the root logger, unless told otherwise; and it loses the trailing zeros of decimals.
 """
 
 from __future__ import annotations
@@ -38,14 +37,11 @@ def embedded(folder: Path) -> Iterator[str]:
     """
     import uvicorn
     from sekmet.config import Settings, SimulatorSettings  # type: ignore[import-untyped]
-    from sekmet.fhir.search_params import PARAMS, SearchParam  # type: ignore[import-untyped]
     from sekmet.main import create_app  # type: ignore[import-untyped]
 
     logging.getLogger().addHandler(logging.NullHandler())  # else it sets up the root logger for itself
     for name in ("sekmet", "uvicorn"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    for kind in ("Goal", "DetectedIssue"):
-        PARAMS.setdefault(kind, {})["identifier"] = SearchParam("identifier", "token", ("identifier",))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         settings = Settings(

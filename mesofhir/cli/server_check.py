@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 PEOPLE: Final = ("Patient", "Practitioner")
 COLUMNS: Final = ("create", "read", "update", "search", "by identifier", "conditional create", "versions")
-_NEEDED: Final = COLUMNS[:-1]
+_NEEDED: Final = ("create", "read", "update", "search", "conditional create")
+_NEEDED_OF_PEOPLE: Final = ("search", "by identifier")  # they belong to the EHR: found, not made
 _RELEASES: Final = ("4.0.", "4.3.")
 _SIGNS: Final = {True: "yes", False: "no", None: "?"}
 
@@ -45,6 +46,8 @@ def command(voice: Voice, config: Path | None, connecting: Connecting, server: s
         for line in _table(opened, said):
             click.echo(line)
         missing = [*_missing(said), *(_not_let_in(opened) if place.said.auth not in (None, "none") else ())]
+    if unlisted := [kind for kind in kinds() if not said.of(kind).listed]:
+        click.echo(f"not listed, which is not a no: {', '.join(unlisted)}")
     for reason in missing:
         click.echo(f"missing: {reason}")
     if place.sandbox:
@@ -68,14 +71,13 @@ def _table(server: Server, said: Capabilities) -> Iterator[str]:
     wide = max(map(len, kinds()))
     yield " ".join([" " * wide, *COLUMNS])
     for kind in kinds():
-        can = _abilities(said, said.of(kind))
+        can = _abilities(said.of(kind))
         yield " ".join([f"{kind:{wide}}", *(f"{_SIGNS[can[c]]:^{len(c)}}" for c in COLUMNS)]).rstrip()
 
 
-def _abilities(said: Capabilities, kind: TypeCapability) -> dict[str, bool | None]:
-    """What is said about a type. A list of types, or of interactions, that is there is taken as whole."""
-    if not kind.listed:
-        return dict.fromkeys(COLUMNS, False if said.types else None)
+def _abilities(kind: TypeCapability) -> dict[str, bool | None]:
+    """What is said about a type. A list of interactions, or of parameters, is taken as whole where there is one;
+    that of types is not: the embedded server takes types that it does not list."""
     done, params = kind.interactions, kind.search_params
     words = {"create": "create", "read": "read", "update": "update", "search": "search-type"}
     return {
@@ -91,12 +93,9 @@ def _missing(said: Capabilities) -> Iterator[str]:
     if said.fhir_version and not said.fhir_version.startswith(_RELEASES):
         yield f"FHIR R4: the server speaks {said.fhir_version[:20]}, we write 4.0.1"
     for kind in kinds():
-        can = _abilities(said, said.of(kind))
-        needed = COLUMNS[3:5] if kind in PEOPLE else _NEEDED  # people belong to the EHR: found, not made
-        lacking = [each for each in needed if can[each] is False]
-        if kind not in said.types and said.types:
-            yield f"{kind}: the server does not list it"
-        elif lacking:
+        can = _abilities(said.of(kind))
+        needed = _NEEDED_OF_PEOPLE if kind in PEOPLE else _NEEDED
+        if lacking := [each for each in needed if can[each] is False]:
             yield f"{kind}: {', '.join(lacking)}"
 
 
