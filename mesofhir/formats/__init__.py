@@ -21,6 +21,7 @@ from mesofhir.formats.output import Output
 from mesofhir.formats.registry import FORMATS, Format, formats
 from mesofhir.formats.sheets import headings
 from mesofhir.formats.source import Source, readable_twice
+from mesofhir.formats.spool import Spool
 from mesofhir.formats.target import Written
 from mesofhir.mapping import Clinic
 from mesofhir.records import TreatmentHistory
@@ -99,8 +100,8 @@ def write(
     known = registry.chosen(format, "--to") if format else registry.of_destination(name, path)
     written = Written()
     stream = stdout if stdout is not None else sys.stdout.buffer
-    with Output() as output:
-        to = target.Target(None if name == "-" else path, name, stream, output, clinic, written)
+    with Spool() as spool, Output() as output:
+        to = target.Target(None if name == "-" else path, name, stream, output, clinic, spool, written)
         target.fill(items, to, known.write(to), records=not known.fhir)
     written.files = output.done
     return written

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
 from mesofhir.errors import InvalidInput, Problem, UsageError
-from mesofhir.fhir.exactjson import encode, encode_pretty
+from mesofhir.fhir.exactjson import decode, encode, encode_pretty
 from mesofhir.formats.item import Item, differing, url_of
 from mesofhir.formats.kept import IDENTITY
 from mesofhir.formats.output import Output, create
-from mesofhir.formats.references import own_name, renamed
+from mesofhir.formats.references import literals, own_name, renamed
+from mesofhir.formats.spool import Spool
 from mesofhir.mapping import Clinic, Link
 from mesofhir.records.model import Practitioner
 from mesofhir.records.rows import SHARED
@@ -93,6 +94,8 @@ def entries(item: Item, clinic: Clinic, warnings: list[Problem]) -> list[Entry]:
             resource = {**(old or {}), **m.resource}
         else:
             resource, doubts = m.over(old)
+            if m.link.table == SHARED and _same_person(old, resource):
+                resource = old
             where = f"{item.where}: {m.link.kind} of `{m.link.table}` {m.link.key}"
             warnings += [Problem(f"{where}, {path}", why) for path, why in doubts]
         out.append(Entry(resource, m.handle, item.urls.get(m.link, ""), m.link))
@@ -108,6 +111,14 @@ def entries(item: Item, clinic: Clinic, warnings: list[Problem]) -> list[Entry]:
         handle = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{clinic.namespace}/{name}#{used[name]}"))
         out.append(Entry(kept.resource, handle, url_of(kept)))
     return out
+
+
+def _same_person(old: Resource, new: Resource) -> bool:
+    """Does only that differ which a practitioner takes from the history that it is written with?"""
+    of_history = {"language", "text", "meta"}
+    return {k: v for k, v in old.items() if k not in of_history} == {
+        k: v for k, v in new.items() if k not in of_history
+    }
 
 
 def _addresses(all_: list[Entry], address: Callable[[Entry], str]) -> dict[str, str]:
@@ -179,22 +190,40 @@ class Staff:
 
 
 class FhirLines:
-    """One resource a line; a practitioner once."""
+    """One resource a line; a practitioner once.
 
-    def __init__(self, out: BinaryIO, clinic: Clinic, report: Report) -> None:
-        self.out, self.clinic, self.report = out, clinic, report
+    What refers by URN to a resource of another item waits in the spool until all names are known.
+    """
+
+    def __init__(self, out: BinaryIO, clinic: Clinic, report: Report, spool: Spool) -> None:
+        self.out, self.clinic, self.report, self.spool = out, clinic, report, spool
         self.staff = Staff()
+        spool.make(
+            "CREATE TABLE urns (urn TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID; CREATE TABLE waiting (body BLOB)"
+        )
 
     def add(self, item: Item) -> None:
         all_ = entries(item, self.clinic, self.report.warnings)
         again = self.staff.unite(item, all_)
         for entry, resource in zip(all_, lines(all_), strict=True):
-            if entry.link is None or entry.link.table != SHARED or entry.link.key not in again:
-                self.report.resources += 1
+            if entry.url.startswith(URN):
+                self.spool.do("INSERT OR IGNORE INTO urns VALUES (?, ?)", entry.url, entry.name)
+            if entry.link is not None and entry.link.table == SHARED and entry.link.key in again:
+                continue
+            self.report.resources += 1
+            if any(literal.startswith(URN) for literal in literals(resource)):
+                self.spool.do("INSERT INTO waiting VALUES (?)", encode(resource))
+            else:
                 self.out.write(encode(resource) + b"\n")
 
     def finish(self) -> None:
-        """Nothing is left to write."""
+        """Write what waited."""
+        for (body,) in self.spool.rows("SELECT body FROM waiting ORDER BY rowid"):
+            self.out.write(encode(renamed(decode(body), self._name)) + b"\n")
+
+    def _name(self, literal: str) -> str:
+        found = self.spool.one("SELECT name FROM urns WHERE urn = ?", literal)
+        return str(found[0]) if found else literal
 
 
 class OneBundle:

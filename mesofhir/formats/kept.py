@@ -161,64 +161,56 @@ class KeptWriter:
         self.out: BinaryIO | None = None
         self.lines = 0
         self.people: set[Link] = set()  # practitioners that have their line
-        spool.make("CREATE TABLE passed (name TEXT PRIMARY KEY, line BLOB) WITHOUT ROWID")
+        spool.make(
+            "CREATE TABLE passed (name TEXT PRIMARY KEY, line BLOB) WITHOUT ROWID;"
+            "CREATE TABLE referred (name TEXT PRIMARY KEY) WITHOUT ROWID"
+        )
 
     def add(self, item: Item) -> None:
-        """Write what an item keeps, what is noted of its records, and what those refer to."""
+        """Write what an item keeps, and what is noted of its records."""
         patient = item.history.key if item.history else item.patient or None
         noted: dict[int, list[dict[str, str]]] = {}
         for note in item.notes:
             noted.setdefault(id(note.resource), []).append({"path": note.path, "reason": note.reason})
-        named: set[str] = set()
         for kept in item.kept:
             self._write(_line(patient, None, kept.resource, kept.reason, url_of(kept)))
-            named |= _named(kept.resource)
-        for resource in item.sources.values():
-            named |= _named(resource) if id(resource) in noted else set()
+            self._refers(kept.resource)
         for link, resource in item.sources.items():
             if link not in self.people:
-                self._source(item, link, resource, noted.get(id(resource)), named)
-        if item.history is None:  # it may refer to what went by before
-            for name in sorted(named):
-                self._passed(name)
+                self._source(item, link, resource, noted.get(id(resource), []))
 
-    def _source(
-        self, item: Item, link: Link, resource: Resource, paths: list[dict[str, str]] | None, named: set[str]
-    ) -> None:
+    def _source(self, item: Item, link: Link, resource: Resource, paths: list[dict[str, str]]) -> None:
         """The resource of a record: whole where something is noted, else what a reference finds it by."""
         person = link.table == SHARED
         patient = None if person or item.history is None else item.history.key
         url = item.urls.get(link, "")
-        names = {own_name(resource), url} - {""}
         if paths:
             self._write(_line(patient, link, resource, NOTED, url, paths))
-        else:
-            line = _line(patient, link, {k: v for k, v in resource.items() if k in IDENTITY}, REFERRED, url)
-            if not names & named:
-                for name in names:
-                    self.spool.do("INSERT OR IGNORE INTO passed VALUES (?, ?)", name, encode(line))
-                return
-            self._write(line)
-        if person:
-            self.people.add(link)
+            self._refers(resource)
+            if person:
+                self.people.add(link)
+            return
+        light = {k: v for k, v in resource.items() if k in IDENTITY}
+        line = encode(_line(patient, link, light, REFERRED, url))
+        for name in {own_name(resource), url} - {""}:
+            self.spool.do("INSERT OR IGNORE INTO passed VALUES (?, ?)", name, line)
 
-    def _passed(self, name: str) -> None:
-        found = self.spool.one("SELECT line FROM passed WHERE name = ?", name)
-        if found:
-            self._write(decode(found[0]))
-            self.spool.do("DELETE FROM passed WHERE line = ?", found[0])
+    def _refers(self, resource: Resource) -> None:
+        for literal in literals(resource):
+            for name in {literal, tail(literal)}:
+                self.spool.do("INSERT OR IGNORE INTO referred VALUES (?)", name)
+
+    def finish(self) -> None:
+        """Write what the resources that were written refer to, whichever came first."""
+        found = self.spool.rows("SELECT line FROM passed WHERE name IN (SELECT name FROM referred) GROUP BY line")
+        for (line,) in found:
+            self._write(decode(line))
 
     def _write(self, line: dict[str, Any]) -> None:
         if self.out is None:
             self.out = self.begin()
         self.lines += 1
         self.out.write(encode(line) + b"\n")
-
-
-def _named(resource: Resource) -> set[str]:
-    """What its references name: as they say it, and as ``Type/id``."""
-    found = literals(resource)
-    return found | {tail(literal) for literal in found}
 
 
 def _line(

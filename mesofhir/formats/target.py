@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -60,6 +59,7 @@ class Target:
     stream: BinaryIO
     output: Output
     clinic: Clinic | None
+    spool: Spool
     written: Written
 
     def file(self) -> BinaryIO:
@@ -99,7 +99,7 @@ def csv_folder(to: Target) -> Writer:
 
 
 def fhir_lines(to: Target) -> Writer:
-    return FhirLines(to.file(), to.need_clinic(), to.written)
+    return FhirLines(to.file(), to.need_clinic(), to.written, to.spool)
 
 
 def bundles(to: Target) -> Writer:
@@ -115,31 +115,31 @@ def fill(items: Iterable[Item | TreatmentHistory], to: Target, writer: Writer, *
     :param records: does the format hold records, so that the rest is kept beside them?
     :raises InvalidInput: an item has faults
     """
-    with ExitStack() as stack:
-        kept = _kept(to, stack) if records else None
-        left = 0
-        for given in items:
-            item = Item.of(given) if isinstance(given, TreatmentHistory) else given
-            if item.faults:
-                raise InvalidInput(item.faults)
-            writer.add(item)
-            to.written.histories += item.history is not None
-            if kept is not None:
-                kept.add(item)
-            elif records:
-                left += len(item.kept) + len({id(n.resource) for n in item.notes})
-        writer.finish()
+    kept = _kept(to) if records else None
+    left = 0
+    for given in items:
+        item = Item.of(given) if isinstance(given, TreatmentHistory) else given
+        if item.faults:
+            raise InvalidInput(item.faults)
+        writer.add(item)
+        to.written.histories += item.history is not None
         if kept is not None:
-            to.written.kept = kept.lines
-            if kept.out is None and to.place is not None:
-                to.output.remove(beside(to.place))
-        if left:
-            what = f"{left} resources are in no record, or not wholly, and are not kept beside a stream"
-            to.written.warnings.append(Problem(to.where, what, hint="name a file to keep them"))
+            kept.add(item)
+        elif records:
+            left += len(item.kept) + len({id(n.resource) for n in item.notes})
+    writer.finish()
+    if kept is not None:
+        kept.finish()
+        to.written.kept = kept.lines
+        if kept.out is None and to.place is not None:
+            to.output.remove(beside(to.place))
+    if left:
+        what = f"{left} resources are in no record, or not wholly, and are not kept beside a stream"
+        to.written.warnings.append(Problem(to.where, what, hint="name a file to keep them"))
 
 
-def _kept(to: Target, stack: ExitStack) -> KeptWriter | None:
+def _kept(to: Target) -> KeptWriter | None:
     place = to.place
     if place is None or (place.exists() and not place.is_file() and not place.is_dir()):
         return None
-    return KeptWriter(lambda: to.output.file(beside(place)), stack.enter_context(Spool()))
+    return KeptWriter(lambda: to.output.file(beside(place)), to.spool)
