@@ -133,7 +133,8 @@ class Clinic:
 
     def link_of(self, resource: Mapping[str, Any]) -> Link | None:
         """Which record of ours a resource is; None for anybody else's."""
-        for i in resource.get("identifier") or ():
+        listed = resource.get("identifier")
+        for i in listed if isinstance(listed, list) else ():
             link = self.link(str(resource.get("resourceType")), i)
             if link:
                 return link

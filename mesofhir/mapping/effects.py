@@ -64,8 +64,8 @@ def shapes(c: Clinic) -> list[Shape]:
             "effects", "Observation", reaction,
             profiled="skin-reaction", takes=lambda row: not unexpected(row),
         ),
-        condition(stands, lambda row: unexpected(row) and "status" not in row),
-        condition(withdrawn, lambda row: unexpected(row) and "status" in row),
+        condition(stands, lambda row: unexpected(row) and row.get("status") is None),
+        condition(withdrawn, lambda row: unexpected(row) and row.get("status") is not None),
     ]  # fmt: skip
 
 

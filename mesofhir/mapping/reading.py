@@ -161,6 +161,9 @@ class _Understanding:
             except Mismatch as why:
                 reasons.append(str(why))
                 continue
+            except (TypeError, ValueError, KeyError, AttributeError):
+                reasons.append("is not shaped as FHIR asks")  # a text where an object belongs, say
+                continue
             reading.row["key"] = link.key
             changed = _changed_meaning(x, reading)
             if changed:

@@ -175,7 +175,7 @@ def readable(shape: Shape, resource: Mapping[str, Any], world: World) -> bool:
 def complications(rows: Mapping[str, Mapping[str, Mapping[str, Any]]], session: str) -> list[str]:
     """The unexpected effects of a session that stand."""
     effects = [e for e in rows.get("effects", {}).values() if e.get("of") == session]
-    return sorted({e["effect"] for e in effects if unexpected(e) and "status" not in e})
+    return sorted({e["effect"] for e in effects if unexpected(e) and e.get("status") is None})
 
 
 def _what(table: str, row: Mapping[str, Any]) -> str:

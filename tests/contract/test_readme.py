@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,15 @@ def blocks(language: str) -> list[str]:
 
 
 def run(command: str, folder: Path, namespace: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "mesofhir", *shlex.split(command)[1:]]
+    words = [sys.executable, "-m", "mesofhir.cli", *shlex.split(command)[1:]]
     env = {**os.environ, "MESOFHIR_NAMESPACE": namespace, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "clinic.json").write_text(blocks("json")[0], encoding="utf-8")
+    mine = f"MRN-{uuid.uuid4()}"  # the tests share one server, and people are found by their numbers
+    (tmp_path / "clinic.json").write_text(blocks("json")[0].replace("MRN-1", mine), encoding="utf-8")
     return tmp_path
 
 

@@ -175,3 +175,22 @@ def test_what_changes_the_meaning_is_never_read_as_a_normal_fact(kind, history):
         return
     back = understand(wire, CLINIC)
     assert [plain(h) for h in back.histories] != [before] or back.kept
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_what_is_not_even_fhir_is_kept_and_never_an_error(history, chance):
+    wire = stored(offline(history), chance)
+    for victim in chance.sample(wire, min(4, len(wire))):
+        holder, key = chance.choice(list(_members(victim)))
+        holder[key] = chance.choice(
+            [None, True, 7, "x", [], {}, [None], [[]], ["x"], {"reference": 3}, {"coding": "x"}]
+        )
+    back = understand(wire, CLINIC)
+    assert len(back.sources) + len(back.kept) == len(wire)
+
+
+def _members(x: Any) -> Iterator[tuple[Any, Any]]:
+    for k, v in list(x.items() if isinstance(x, dict) else enumerate(x)):
+        yield x, k
+        if isinstance(v, dict | list):
+            yield from _members(v)
