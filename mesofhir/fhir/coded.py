@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
-from mesofhir.fhir.picture import UNKNOWN, Mismatch, Node, Reading, Row, Writing, absent, known, not_known
+from mesofhir.fhir.picture import UNKNOWN, Mismatch, Node, Reading, Row, Writing, absent, known, not_known, read
 
 OPEN: Final = re.compile(r"[^|\s]+\|[^|]+")
 """``system|code``, FHIR's own way to write a coding in one string (R4 3.1.1.5.10)."""
@@ -153,6 +153,8 @@ class Coded(Node):
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         row = w.row
+        if w.force and self.decisive and not super().stated(row) and old and self._then(old, w, path) is None:
+            old = None  # it says that the record was withdrawn
         if not super().stated(row) and (old is not None or not self.stated(row)):
             return old
         token = row.get(self.name, self.default if old is None else None)
@@ -334,7 +336,7 @@ class Only(Node):
         self.system, self.codes = system, codes
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
-        return old
+        return None if w.force and old is not None and read(self, old, w.world, path) is None else old
 
     def get(self, x: Any, r: Reading, path: str) -> None:
         found = [c.get("code") for c in x.get("coding") or () if c.get("system") == self.system]

@@ -32,9 +32,10 @@ class Status(Field):
         self.default = default
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
-        if self.name in w.row:
+        if w.row.get(self.name) is not None:
             return super().put(w, old, path)
-        return self.default if old is None or w.force else old
+        stays = self.name not in w.row and old is not None and not w.force
+        return old if stays else self.default  # cleared, it says what it says where nothing is stated
 
     def stated(self, row: Row) -> bool:
         return self.default is not None or super().stated(row)

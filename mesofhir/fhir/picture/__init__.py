@@ -12,7 +12,8 @@ own in ``tests/unit/test_picture.py``:
         another zone, a code with an additional coding.
  P5     An item of a list is found again by its constants. Several candidates: nothing is touched and the
         place is a *doubt*. A picture whose list items cannot be told apart is refused when it is made.
- P6     Values without a key (``Each``) are united with theirs and paired by content, never by position.
+ P6     Values without a key (``Each``) are paired with theirs by content, never by position. Those that we made
+        and that are no longer stated go, by the element id that we gave them; what an EHR added stays.
  P7     A ``Whole`` (a quantity) stands or falls as one: in a unit or with a comparator that the picture does
         not know it is neither read nor overwritten, but a doubt.
  P8     ``Start`` is a value to begin with: what stands afterwards is theirs.

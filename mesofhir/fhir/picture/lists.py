@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 from mesofhir.fhir.picture.core import (
@@ -27,14 +28,28 @@ class Each(Node):
 
     :param item: the picture of one item; its holes are the item's own fields, or the hole named ``""`` where
         an item is a plain value
-    :param by: the part of an item that says which one it is: an item of ours that says something else under
-        the same ``by`` is changed in place instead of added
+    An item that we make carries an element id of ours (``mesofhir-drugs-1``). So what the clinic states no longer
+    is taken away, and what an EHR added stays: without the id nobody could tell the two. A computed list (``@…``)
+    is only ever united.
+
+    :param by: the part of an item that says which one it is: an item that says something else under the same
+        ``by`` is changed in place instead of added
     """
 
     def __init__(self, name: str, item: Any, by: str | None = None) -> None:
         self.name, self.item, self.by = name, picture(item), by
         self.fields = frozenset([name])
         self.plain = "" in self.item.fields
+        self.id = "" if name.startswith("@") else f"mesofhir-{name.replace('_', '-')}-"
+
+    def _made_by_us(self, x: Any) -> bool:
+        return bool(self.id) and isinstance(x, dict) and str(x.get("id", "")).startswith(self.id)
+
+    def _marked(self, made: list[Any], beside: list[Any]) -> list[Any]:
+        """The items with element ids that nothing beside them has."""
+        taken = {x.get("id") for x in beside if isinstance(x, dict)}
+        free = (f"{self.id}{n}" for n in count(1) if f"{self.id}{n}" not in taken)
+        return [{"id": next(free)} | m if self.id and isinstance(m, dict) else m for m in made]
 
     def _row(self, value: Any) -> dict[str, Any]:
         return {"": value} if self.plain else value
@@ -47,10 +62,19 @@ class Each(Node):
         found = {}
         for i, x in enumerate(xs):
             if self.item.fits(x, world) and not any(o.fits(x, world) for o in others):
-                r = read(self.item, x, world)
+                r = self._read(x, world)
                 if r is not None and (not self.plain or "" in r.row):
                     found[i] = r.row
         return found
+
+    def _read(self, x: Any, world: Any) -> Reading | None:
+        """A reading of an item; what is unclear in it does not hide which one it is."""
+        r = Reading(world)
+        try:
+            self.item.get(x, r, "")
+        except Mismatch:
+            return None
+        return r if not r.doubts or self.by in r.row else None
 
     def _same_row(self, a: Row, b: Row) -> bool:
         return a.keys() == b.keys() and all(alike(self.item, k, a[k], b[k]) for k in a)
@@ -69,7 +93,7 @@ class Each(Node):
             lambda v, i: self.item.says(xs[i], Writing(v, w.world), path),
         ]
         if self.by is not None:
-            says.append(lambda v, i: v.get(self.by or "") == left[i].get(self.by or ""))
+            says.append(lambda v, i: v.get(self.by or "") == left[i].get(self.by or "", ""))
         for agree in says:
             for v in list(todo):
                 i = next((i for i in left if agree(v, i)), None)
@@ -77,15 +101,18 @@ class Each(Node):
                     new[i] = self.item.put(Writing(v, w.world, w.doubts), xs[i], f"{path}[{i}]")
                     del left[i]
                     todo.remove(v)
+        gone = {i for i in left if self._made_by_us(xs[i])}  # ours, and no longer stated
+        new = [x for i, x in enumerate(new) if i not in gone]
         made = [self.item.put(Writing(v, w.world, w.doubts), None, f"{path}[]") for v in todo]
-        return new + [m for m in made if m is not None]
+        return new + self._marked([m for m in made if m is not None], new)
 
     def get_items(self, xs: list[Any], r: Reading, others: list[Node], path: str) -> None:
         out = []
         for i, row in self._mine(xs, r.world, others).items():
             part = r.part()
             self.item.get(xs[i], part, f"{path}[{i}]")
-            r.seen += part.seen
+            r.seen += part.seen + ([f"{path}[{i}].id"] if self._made_by_us(xs[i]) else [])
+            r.doubts += part.doubts
             out.append(self._value(row))
         if out:
             same = self.same(self.name)

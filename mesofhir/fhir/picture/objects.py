@@ -137,6 +137,10 @@ class Whole(Object):
 
     MAY_STAND_BESIDE: Final = frozenset({"id", "extension", "unit", "_value"})
 
+    def fits(self, x: Any, world: Any) -> bool:
+        """In another unit it is the same item of a list all the same: a doubt about it, not another item."""
+        return isinstance(x, dict)
+
     def put(self, w: Writing, old: Any, path: str) -> Any:
         if not self.stated(w.row):
             return old
