@@ -165,6 +165,13 @@ class _Understanding:
                 reasons.append("is not shaped as FHIR asks")  # a text where an object belongs, say
                 continue
             reading.row["key"] = link.key
+            if "patient" in shape.picture.fields and not isinstance(reading.row.get("patient"), str):
+                self._keep(x, "its subject is not a patient of ours")
+                return None
+            missing = _unreadable_must(link.table, shape, reading)
+            if missing:
+                self._keep(x, missing)
+                return None
             changed = _changed_meaning(x, reading)
             if changed:
                 self._keep(x, f"{changed}: changes what the resource means")
@@ -336,6 +343,17 @@ def _alike(shape: Shape, name: str, a: Any, b: Any) -> bool:
         return a is b
     same = shape.picture.same(name)
     return same(a, b) and same(b, a)
+
+
+def _unreadable_must(table: str, shape: Shape, reading: Reading) -> str:
+    """A place that cannot be read, of a field without which the record is none (a dose in another unit)."""
+    for c in TABLES[table].columns.values():
+        if (c.must or c.required) and c.name in shape.picture.fields and c.name not in reading.row:
+            stated = f"{c.name}_text" in reading.row
+            if reading.doubts and not stated:
+                path, why = reading.doubts[0]
+                return f"`{c.name}` cannot be read: {path}: {why}"
+    return ""
 
 
 def _changed_meaning(x: dict[str, Any], reading: Reading) -> str:

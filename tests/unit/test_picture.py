@@ -186,7 +186,7 @@ class TestP5:
 
 
 class TestP6:
-    """Values without a key are united with theirs and paired by content."""
+    """Values without a key are paired by content; ours go when they are no longer stated, theirs stay."""
 
     LITERAL: ClassVar = {"drugs": [Each("drugs", {"item": Field("what"), "n": Field("n")}, by="what")]}
 
@@ -198,6 +198,19 @@ class TestP6:
         old = {"drugs": [{"item": "b", "n": 2}, {"item": "a", "n": 1, "extra": True}]}
         new, _ = put(self.LITERAL, {"drugs": [{"what": "a", "n": 5}]}, old)
         assert new == {"drugs": [{"item": "b", "n": 2}, {"item": "a", "n": 5, "extra": True}]}
+
+    def test_what_we_made_goes_when_it_is_no_longer_stated(self):
+        made, _ = put(self.LITERAL, {"drugs": [{"what": "a", "n": 1}, {"what": "b", "n": 2}]})
+        assert [x["id"] for x in made["drugs"]] == ["mesofhir-drugs-1", "mesofhir-drugs-2"]
+        theirs = {"item": "theirs", "n": 9}
+        old = {"drugs": [theirs, *made["drugs"]]}
+        new, _ = put(self.LITERAL, {"drugs": [{"what": "b", "n": 2}, {"what": "c"}]}, old)
+        assert new["drugs"] == [theirs, made["drugs"][1], {"id": "mesofhir-drugs-1", "item": "c"}]
+        assert unaccounted(made, get(self.LITERAL, made).seen) == []
+
+    def test_two_without_what_tells_them_are_not_paired(self):
+        old = {"drugs": [{"n": 5}]}
+        assert put(self.LITERAL, {"drugs": [{"n": 6}]}, old)[0]["drugs"][0] == {"n": 5}
 
     def test_cleared(self):
         assert put(self.LITERAL | {"k": Field("k")}, {"k": 1, "drugs": []}, {"k": 1, "drugs": [{"item": "a"}]})[0] == {
