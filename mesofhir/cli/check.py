@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 def command(voice: Voice, general: General, reading: Reading, report: Path | None, source: str) -> int:
     """Read, map and validate, without a network.
 
-    Each history is read and checked, mapped to FHIR, and every resource is validated against FHIR R4. Exit
-    code 3: something is invalid, and a push would send nothing.
+    Each history is read and checked, and mapped to FHIR; every resource that the histories become is validated
+    against FHIR R4. What a source of FHIR holds besides (foreign resources) is kept as it is, and not validated.
+    Exit code 3: something is invalid, and a push would send nothing; or the source is empty.
 
     \b
     Examples:
@@ -45,7 +46,7 @@ def command(voice: Voice, general: General, reading: Reading, report: Path | Non
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)
-        for _ in survey.of(_validated(items, clinic, made), "checked"):
+        for _ in survey.of(_validated(items, clinic, made), "checked", items):
             pass
     voice.say(sources.counted(items.counts))
     survey.tell_places()

@@ -58,7 +58,7 @@ def command(
     ):
         survey = sources.Survey(voice, written)
         with interruptible("nothing was written"):
-            for _ in survey.of(items, "read"):  # all of it, before any of it goes to standard output
+            for _ in survey.of(items, "read", items):  # all of it, before any of it goes to standard output
                 pass
         voice.say(sources.counted(items.counts))
         if not survey.valid:

@@ -100,7 +100,7 @@ def command(
     ):
         survey = sources.Survey(voice, written)
         with interruptible("nothing was sent"):
-            for item in survey.of(items, "checked"):
+            for item in survey.of(items, "checked", items):
                 if item.history is not None:
                     check_destination(place.said.url, item.history)
         voice.say(sources.counted(items.counts))
@@ -110,7 +110,10 @@ def command(
         if survey.kept:
             voice.warn(f"{number(survey.kept, 'resource')} of the source in no record: not sent")
         if not survey.histories:
-            voice.warn(f"{source} holds no history of {clinic.namespace}: is that the right namespace?")
+            if survey.kept:
+                voice.warn(f"{source} holds no history of {clinic.namespace}: is that the right namespace?")
+            voice.say("nothing to send")
+            return 0
         return _Push(voice, written, opened, clinic, options, survey.histories).run(items)
 
 

@@ -13,7 +13,7 @@ from mesofhir.cli.words import MOST, Voice, number
 from mesofhir.errors import Problem
 
 if TYPE_CHECKING:
-    from mesofhir.formats import Counts, Item, Written
+    from mesofhir.formats import Counts, Item, Source, Written
 
 
 @dataclass
@@ -61,15 +61,19 @@ class Survey:
         self.errors = Told(self.voice, self.report)
         self.warnings = Told(self.voice, self.report, "warning")
 
-    def of(self, items: Iterable[Item], label: str) -> Iterator[Item]:
-        """The items, as they go by.
+    def of(self, items: Iterable[Item], label: str, source: Source) -> Iterator[Item]:
+        """The items, as they go by; at their end an error where the source is blank: a failed export must not look
+        like one of no patients.
 
         :param label: what is counted on a terminal
+        :param source: where they come from
         """
         with self.voice.counting(label) as counter:
             for item in counter.over(items):
                 self.see(item)
                 yield item
+        if self.valid and (nothing := source.blank):
+            self.errors.add([nothing])
         self.end()
 
     def see(self, item: Item) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, ClassVar, Final
 
-from mesofhir.errors import UsageError
+from mesofhir.errors import Problem, UsageError
 from mesofhir.formats import json_records
 from mesofhir.formats.csv_folder import CsvFolder
 from mesofhir.formats.fhir_source import FhirSource, is_fhir
@@ -32,6 +32,7 @@ class Input:
     :param where: what the user calls it
     :param kept: the file with what was kept beside it, if there is one
     :param counts: where everything goes, of the present pass
+    :param said: something was read, be it only that there is no history (``[]``)
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Input:
     spool: Spool
     kept: Path | None
     counts: Counts
+    said: bool = False
 
     def need_clinic(self) -> Clinic:
         """The clinic.
@@ -60,6 +62,8 @@ class RecordsReader:
 
     :param histories: reads them, each time anew
     """
+
+    expected: ClassVar[str] = "one history or more"
 
     def __init__(self, histories: Callable[[], Iterator[Item]], given: Input) -> None:
         self.histories, self.given = histories, given
@@ -94,6 +98,8 @@ class RecordsReader:
 class CsvReader(RecordsReader):
     """A folder of CSV files."""
 
+    expected = "a row in patients.csv for each history"
+
     def __init__(self, given: Input) -> None:
         folder = CsvFolder(given.path, given.where, given.options, given.spool)
         super().__init__(folder.items, given)
@@ -106,6 +112,13 @@ class JsonReader:
     :param fhir: it must be FHIR
     :param ending: of the files of a folder
     """
+
+    @property
+    def expected(self) -> str:
+        """What should stand in it."""
+        if self.given.path.is_dir():
+            return f"files *{self.ending} with resources"
+        return "one resource a line" if self.fhir else "one history a line, or one resource of FHIR a line"
 
     def __init__(self, given: Input, values: Values, *, fhir: bool, ending: str) -> None:
         self.given, self.values, self.fhir, self.ending = given, values, fhir, ending
@@ -137,7 +150,10 @@ class JsonReader:
         for file, called in files:
             try:
                 with file.open("rb") as stream:
-                    yield from self.values(stream, self.given.options, called)
+                    self.given.said |= self.values is of_file  # a list without items says that there is none
+                    for value in self.values(stream, self.given.options, called):
+                        self.given.said = True
+                        yield value
             except OSError as error:
                 raise UsageError(f"{called}: cannot be read: {error.strerror}") from None
 
@@ -187,8 +203,8 @@ class Source:
         try:
             if stream is not None:
                 path = self._spool.file(stream)
-            given = Input(path, where, clinic, options, self._spool, kept, self.counts)
-            self._reader: Reader = opener(given)
+            self._given = Input(path, where, clinic, options, self._spool, kept, self.counts)
+            self._reader: Reader = opener(self._given)
         except BaseException:
             self.close()
             raise
@@ -202,6 +218,14 @@ class Source:
         for item in self._reader.items():
             self.counts.histories += item.history is not None and not item.faults
             yield item
+
+    @property
+    def blank(self) -> Problem | None:
+        """After a pass that told no fault: that nothing stands in it at all, not even that there is no history
+        (``[]``). An export that failed looks like that; who reads decides what it means."""
+        if self.counts.read or self._given.said:
+            return None
+        return Problem(self._given.where, "empty: no history in it", self._reader.expected)
 
     def close(self) -> None:
         """Remove what was spooled. Twice does no harm."""

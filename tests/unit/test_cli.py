@@ -40,6 +40,11 @@ def test_each_verb_has_help_with_an_example(path: Sequence[str]) -> None:
     assert f"  mesofhir {name}" in result.stdout
 
 
+def test_check_says_what_is_validated() -> None:
+    said = " ".join(CliRunner().invoke(main, ["check", "--help"]).stdout.split())
+    assert "every resource that the histories become is validated" in said
+
+
 @pytest.mark.parametrize("group", [verbs.VERBS, verbs.SERVER_VERBS])
 def test_the_list_says_what_the_help_says(group: dict[str, verbs.Verb]) -> None:
     """The list stands apart from the verbs, so that it can be shown without importing them."""

@@ -226,7 +226,36 @@ def test_ctrl_c_before_anything_was_done(args: list[str], words: str, monkeypatc
 
 def test_nothing_of_this_clinic() -> None:
     Path("empty.json").write_text("[]")
-    assert "is that the right namespace?" in run("push", "empty.json", SERVER, code=0).stderr
+    for verb in (["check", "empty.json"], ["push", "empty.json", SERVER], ["convert", "empty.json", "x.ndjson"]):
+        result = run(*verb, code=0)
+        assert "0 histories; 0 read" in result.stderr
+        assert "namespace?" not in result.stderr
+
+
+@pytest.mark.parametrize("verb", [["check"], ["push", SERVER], ["convert", "x.json"]], ids=lambda v: v[0])
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("night.ndjson", b"", "one history a line"),
+        ("night.ndjson", b"\xef\xbb\xbf \n\r\n\t\n", "one history a line"),
+        ("night.fhir.ndjson", b"", "one resource a line"),
+        ("night/patients.csv", b"", "a row in patients.csv"),
+        ("night/patients.csv", b"key,family\r\n\r\n", "a row in patients.csv"),
+    ],
+)
+def test_an_empty_source_is_a_failed_export(verb: Sequence[str], name: str, content: bytes, expected: str) -> None:
+    path = Path(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    result = run(verb[0], name.removesuffix("patients.csv"), *verb[1:], code=3)
+    assert "error: night" in result.stderr
+    assert f": empty: no history in it; expected {expected}" in result.stderr
+    assert not Path("x.json").exists()
+
+
+def test_fhir_without_anything_of_ours() -> None:
+    Path("theirs.fhir.ndjson").write_text('{"resourceType":"Patient","id":"1"}\n')
+    assert "is that the right namespace?" in run("push", "theirs.fhir.ndjson", SERVER, code=0).stderr
 
 
 def test_very_many_errors_are_counted_and_all_in_the_report() -> None:
