@@ -33,7 +33,8 @@ def command(
     """Convert between records, FHIR and CSV, offline.
 
     What FHIR said and no record holds is kept whole in DST.kept.ndjson, and joined again on the way back. If
-    anything is invalid, nothing is written. FHIR needs the clinic's namespace.
+    anything is invalid, nothing is written. FHIR needs the clinic's namespace. DST is replaced as a whole, a
+    folder with all the files in it: nothing is added to what is there.
 
     \b
     Formats, by name or with --from and --to:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from mesofhir.cli.words import Voice, interruptible, number
 from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, Problem, UsageError
 
 if TYPE_CHECKING:
-    from mesofhir.formats import Item
+    from mesofhir.formats import Item, Written
     from mesofhir.mapping import Clinic
     from mesofhir.server import Server
 
@@ -62,7 +63,8 @@ def command(
 
     Ours, by the identifiers of the clinic's namespace, and for each all that the EHR made of it. What no record
     holds is kept whole in DST.kept.ndjson and told with its path. A history that cannot be read is kept there
-    too, and does not stop the others; exit code 4 says so.
+    too, and does not stop the others; exit code 4 says so. DST is replaced as a whole, a folder with all the
+    files in it; where nothing was found nothing is written, and what was there stays (exit code 4).
 
     \b
     Examples:
@@ -83,21 +85,31 @@ def command(
         places.requests_counted() as requests,
     ):
         survey = sources.Survey(voice, written)
+        done: Written | None = None
         pulled = _Pulled(opened, clinic, survey, fhir=known.fhir)
-        with interruptible("nothing was written"):
+        with interruptible("nothing was written"), suppress(_Nothing):
             done = write(destination, pulled.items(wanted, foreign=foreign), format=to, clinic=clinic)
         survey.end()
     voice.say(
         f"{number(survey.histories, 'history', 'histories')} from {number(pulled.mapped, 'resource')}; "
         f"{survey.kept} kept in no record; {number(requests.count, 'request')}"
     )
-    if not (survey.histories or survey.kept):
-        voice.warn(f"the server holds nothing of {clinic.namespace}: is that the right namespace?")
     survey.tell_places()
-    sources.tell_written(voice, done)
+    if done is not None:
+        sources.tell_written(voice, done)
+    elif not wanted:
+        pulled.missing.append(
+            NotAllDone(f"the server holds nothing of {clinic.namespace}: is that the right namespace?")
+        )
     for missing in pulled.missing:
         voice.error(missing)
+    if done is None:
+        voice.say("nothing was written")
     return 0 if survey.valid and not pulled.missing else NotAllDone.exit_code
+
+
+class _Nothing(Exception):
+    """Nothing was found: what is there from an earlier pull must stay."""
 
 
 @dataclass
@@ -124,9 +136,13 @@ class _Pulled:
         return len(self.staff) + self.others
 
     def items(self, wanted: Sequence[str], *, foreign: bool) -> Iterator[Item]:
-        """All that can be written."""
+        """All that can be written.
+
+        :raises _Nothing: at the end, where that is nothing
+        """
         from mesofhir.sync import PatientNotFound, iter_pull
 
+        self.server.capabilities()  # a wrong URL ends here, and says so
         found = iter_pull(self.server, self.clinic, patients=wanted, foreign=foreign)
         try:
             with self.survey.voice.counting("pulled") as counter:
@@ -134,6 +150,8 @@ class _Pulled:
                     yield self._told(item)
         except PatientNotFound as why:  # at the very end: the others were pulled
             self.missing.append(why)
+        if not (self.survey.histories or self.survey.kept):
+            raise _Nothing
 
     def _told(self, item: Item) -> Item:
         """An item that can be written: a history that would not be accepted again is kept as resources."""

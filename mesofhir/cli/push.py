@@ -139,6 +139,7 @@ class _Push:
         summary, failure = Summary(), None
         with places.requests_counted() as requests, _gently(self.voice, self.ending) as interrupted:
             try:
+                self.server.capabilities()  # a wrong URL ends here, and says so
                 with self.voice.counting("pushed", self.total) as counter:
                     for result in iter_push(self._fed(items), self.server, self.clinic, self.options):
                         summary.add(result)

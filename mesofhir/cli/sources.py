@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesofhir.cli.report import Report
@@ -115,7 +116,16 @@ def tell_written(voice: Voice, written: Written) -> None:
         voice.warn(str(problem))
     for place in written.files:
         what = f": {number(written.kept, 'line')}, what no record holds and what that refers to"
-        voice.say(f"wrote {place}" + (what if place.name.endswith(".kept.ndjson") else ""))
+        voice.say(f"wrote {place}{_replaced(place, written)}" + (what if place.name.endswith(".kept.ndjson") else ""))
+    for place in written.removed:
+        voice.say(f"removed {place}: an earlier one, of what was there before")
+
+
+def _replaced(place: Path, written: Written) -> str:
+    if place not in written.replaced:
+        return ""
+    old = f" ({number(written.replaced[place], 'old file')} removed)" if place.is_dir() else ""
+    return f", in place of what was there{old}"
 
 
 def name_of(resource: dict[str, Any]) -> str:

@@ -103,5 +103,5 @@ def write(
     with Spool() as spool, Output() as output:
         to = target.Target(None if name == "-" else path, name, stream, output, clinic, spool, written)
         target.fill(items, to, known.write(to), records=not known.fhir)
-    written.files = output.done
+    written.files, written.replaced, written.removed = output.done, output.replaced, output.removed
     return written

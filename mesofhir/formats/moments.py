@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,9 @@ _LOCAL = re.compile(
     r"(?P<minute>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?(?P<fraction>\.[0-9]{1,9})?"
 )
 _CALENDAR = re.compile(r"(?P<a>[0-9]{1,2})[/.](?P<b>[0-9]{1,2})[/.](?P<year>[0-9]{4})(?P<clock>[T ][0-9:.]+)?")
+_MONTH = re.compile(r"(?P<month>[0-9]{1,2})[/.](?P<year>[0-9]{4})")
+_STARTS_AS_ISO = re.compile(r"[0-9]{4}(?![0-9/.])")
+_ITALIAN: Final = "dd/mm/yyyy, mm/yyyy, yyyy or 2026-03-04"
 _HINT: Final = "name the zone with --timezone, such as --timezone Europe/Rome"
 
 
@@ -60,15 +63,30 @@ def moment(text: str, options: Options, *, timed: bool = True) -> str:
 
 
 def _iso(text: str, options: Options) -> str:
-    """``4/3/2026 10:30`` in the Italian manner → ``2026-03-04T10:30``."""
+    """``4/3/2026 10:30`` in the Italian manner → ``2026-03-04T10:30``; ``05/1980`` → ``1980-05``."""
     m = _CALENDAR.fullmatch(text)
     if m is None:
+        if options.locale != "it":
+            return text
+        if month := _MONTH.fullmatch(text):
+            return _existing(f"{month['year']}-{int(month['month']):02}", "-01")
+        if not _STARTS_AS_ISO.match(text):
+            raise Refusal(Wrong("not a date", _ITALIAN))
         return text
     if options.locale != "it":
         hint = "" if options.locale else "--locale it reads it as day/month/year"
         raise Refusal(Wrong("a date whose day and month could be either way round", "such as 2026-03-04", hint))
     clock = m["clock"] or ""
-    return f"{m['year']}-{int(m['b']):02}-{int(m['a']):02}" + ("T" + clock[1:] if clock else "")
+    return _existing(f"{m['year']}-{int(m['b']):02}-{int(m['a']):02}") + ("T" + clock[1:] if clock else "")
+
+
+def _existing(day: str, rest: str = "") -> str:
+    """A date of the calendar, as it is."""
+    try:
+        date.fromisoformat(day + rest)
+    except ValueError:
+        raise Refusal(Wrong("no such day in the calendar", f"a date that exists: {_ITALIAN}")) from None
+    return day
 
 
 def _zoned(m: re.Match[str], zone: ZoneInfo | None) -> str:

@@ -25,6 +25,8 @@ class Output:
 
     def __init__(self) -> None:
         self.done: list[Path] = []
+        self.replaced: dict[Path, int] = {}  # what was there → how many files
+        self.removed: list[Path] = []
         self._open: list[BinaryIO] = []
         self._moves: list[tuple[Path, Path]] = []
         self._gone: list[Path] = []
@@ -97,13 +99,17 @@ class Output:
                     os.fsync(stream.fileno())
                 stream.close()
         for made, place in self._moves:
+            if place.exists():
+                self.replaced[place] = len(list(place.iterdir())) if place.is_dir() else 1
             if made.is_dir():
                 _replace_folder(made, place)
             else:
                 made.replace(place)
             self.done.append(place)
         for place in self._gone:
-            place.unlink(missing_ok=True)
+            if place.exists():
+                place.unlink(missing_ok=True)
+                self.removed.append(place)
 
 
 def _replace_folder(made: Path, place: Path) -> None:

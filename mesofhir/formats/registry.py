@@ -138,5 +138,7 @@ def _unknown(name: str, option: str) -> UsageError:
     if name == "-":
         return UsageError(f"- has no name to tell its format by; name it with {option} ({', '.join(FORMATS)})")
     hint = "; CSV is a folder of files: name the folder" if name.lower().endswith(".csv") else ""
+    if option == "--to" and not Path(name).suffix:
+        hint = "; for a folder of CSV files end its name with / or use --to csv"
     known = "\n  ".join(f"{n}: {text}" for n, text in formats().items())
     return UsageError(f"{name}: its name tells no format that we know{hint}; name it with {option}, one of\n  {known}")

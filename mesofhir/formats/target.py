@@ -28,6 +28,8 @@ class Written:
     :param resources: how many lines or entries, of FHIR
     :param kept: how many lines beside the records
     :param files: the files and folders that are there now
+    :param replaced: those of them in whose place something was → how many files
+    :param removed: what an earlier write kept beside the records, and has no place beside the new ones
     :param warnings: what to tell
     """
 
@@ -35,6 +37,8 @@ class Written:
     resources: int = 0
     kept: int = 0
     files: list[Path] = field(default_factory=list)
+    replaced: dict[Path, int] = field(default_factory=dict)
+    removed: list[Path] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
 

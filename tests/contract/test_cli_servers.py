@@ -173,3 +173,13 @@ def test_numbers_to_the_last_digit(fhir_server: FhirServer) -> None:
     [volume] = [m["volume"] for s in back for m in s.get("mixtures", ()) if m["key"] == mixture["key"]]
     assert volume == Decimal("2.5")
     assert str(volume) == ("2.500" if fhir_server.is_hapi else "2.5")
+
+
+@pytest.mark.parametrize("verb", ["push", "pull"])
+def test_a_url_that_is_not_the_base(fhir_server: FhirServer, verb: str) -> None:
+    wrong = f"{fhir_server.url}/nothere"
+    args = [written(example()), wrong] if verb == "push" else [wrong, "back.json"]
+    result = run(verb, *args, code=5)
+    assert "is the URL the base of a FHIR server?" in result.stderr
+    assert "POST" not in result.stderr
+    assert not Path("back.json").exists()

@@ -253,6 +253,37 @@ def test_an_empty_source_is_a_failed_export(verb: Sequence[str], name: str, cont
     assert not Path("x.json").exists()
 
 
+def test_a_csv_folder_wants_its_slash() -> None:
+    assert "end its name with / or use --to csv" in run("convert", source(), "newfolder", code=2).stderr
+
+
+def _born(text: str, code: int) -> str:
+    Path("clinic").mkdir(exist_ok=True)
+    Path("clinic/patients.csv").write_text(f"key,birth_date\nP1,{text}\n")
+    return run("convert", "clinic/", "-", "--to", "ndjson", "--locale", "it", code=code).output
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("05/1980", "1980-05"),
+        ("5.1980", "1980-05"),
+        ("1980", "1980"),
+        ("4/3/1980", "1980-03-04"),
+        ("1980-05", "1980-05"),
+    ],
+)
+def test_italian_dates(text: str, date: str) -> None:
+    assert f'"birth_date":"{date}"' in _born(text, 0)
+
+
+@pytest.mark.parametrize("text", ["13/1980", "5/80", "4/3/80", "31/02/1980", "maggio 1980"])
+def test_wrong_italian_dates_name_the_italian_form(text: str) -> None:
+    said = _born(text, 3)
+    assert "dd/mm/yyyy" in said
+    assert text not in said
+
+
 def test_fhir_without_anything_of_ours() -> None:
     Path("theirs.fhir.ndjson").write_text('{"resourceType":"Patient","id":"1"}\n')
     assert "is that the right namespace?" in run("push", "theirs.fhir.ndjson", SERVER, code=0).stderr

@@ -14,6 +14,7 @@ from mesofhir.errors import Unreachable
 from mesofhir.formats import Item
 from mesofhir.mapping import Kept, Link
 from mesofhir.records import decode
+from mesofhir.server import Server
 from mesofhir.sync import PatientNotFound
 
 SERVER = "https://fhir.example.org/r4"
@@ -26,6 +27,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MESOFHIR_NAMESPACE", NAMESPACE)
+    monkeypatch.setattr(Server, "capabilities", lambda self: None)
 
 
 @pytest.fixture
@@ -121,3 +123,35 @@ def test_only_data_on_standard_output(pulls: Pulls) -> None:
     result = run("-", "--to", "ndjson", code=0)
     assert json.loads(result.stdout) == {"key": "P1"}
     assert "1 history" in result.stderr
+
+
+@pytest.mark.parametrize(("form", "asked"), [("back.json", ["--patient", "P9"]), ("back/", []), ("back.ndjson", [])])
+def test_where_nothing_was_found_nothing_is_written(pulls: Pulls, form: str, asked: Sequence[str]) -> None:
+    pulls(item("P1"))
+    run(form, code=0)
+    before = {p: p.read_bytes() for p in Path().rglob("*") if p.is_file()}
+    pulls(*([PatientNotFound("no history of this clinic on the server for: P9")] if asked else []))
+    result = run(form, *asked, code=4)
+    assert "nothing was written" in result.stderr
+    assert ("is that the right namespace?" in result.stderr) != bool(asked)
+    assert ("no history of this clinic on the server for: P9" in result.stderr) == bool(asked)
+    assert {p: p.read_bytes() for p in Path().rglob("*") if p.is_file()} == before
+
+
+def test_nothing_on_standard_output_where_nothing_was_found(pulls: Pulls) -> None:
+    pulls()
+    assert run("-", "--to", "json", code=4).stdout == ""
+
+
+def test_says_that_it_replaces(pulls: Pulls) -> None:
+    note = Kept({"resourceType": "Procedure", "id": "8"}, "not ours")
+    pulls(Item("x", item("P1", conditions=[{"key": "C"}]).history, kept=[note]))
+    assert "in place of" not in run("back/", "--foreign", code=0).stderr
+    pulls(item("P1"))
+    result = run("back/", code=0)
+    assert "back, in place of what was there (2 old files removed)\n" in result.stderr
+    assert "removed " in result.stderr
+    assert "back.kept.ndjson" in result.stderr
+    run("back.json", code=0)
+    assert "back.json, in place of what was there\n" in run("back.json", code=0).stderr
+    assert "replaced as a whole" in " ".join(CliRunner().invoke(main, ["pull", "--help"]).stdout.split())

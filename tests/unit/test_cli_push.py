@@ -17,6 +17,7 @@ from mesofhir.cli import main
 from mesofhir.errors import NotAllDone, UnknownOutcome, Unreachable
 from mesofhir.mapping import Clinic, Link
 from mesofhir.records import TreatmentHistory
+from mesofhir.server import Server
 from mesofhir.sync import Result as Became
 from mesofhir.sync.report import Remark
 
@@ -31,6 +32,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MESOFHIR_NAMESPACE", NAMESPACE)
+    monkeypatch.setattr(Server, "capabilities", lambda self: None)
 
 
 class Library:
@@ -198,7 +200,7 @@ def test_on_a_public_sandbox_everybody_has_a_namespace_of_their_own(library: Lib
         yield from ()
 
     library.monkeypatch.setattr(mesofhir.sync, "iter_pull", iter_pull)
-    run("pull", SANDBOX, "x.json", code=0)
+    run("pull", SANDBOX, "x.json", code=4)
     assert [clinic.namespace for clinic in asked] == [own]
 
 
@@ -216,6 +218,7 @@ INTERRUPTED = """
     import os, signal, sys
     import mesofhir.sync as room
     from mesofhir.cli import main
+    from mesofhir.server import Server
     from mesofhir.sync import Result
 
     def iter_push(histories, server, clinic, options):
@@ -225,6 +228,7 @@ INTERRUPTED = """
             yield Result(history.key)
 
     room.iter_push = iter_push
+    Server.capabilities = lambda self: None
     main(["push", "many.ndjson", "https://fhir.example.org/r4"])
 """
 
