@@ -46,6 +46,19 @@ def renamed(x: Any, name: Callable[[str], str | None]) -> Any:
     return out
 
 
+def without(x: Any, gone: Callable[[dict[str, Any]], bool]) -> Any:
+    """``x`` without the References that are ``gone``, and without what they leave empty; None if that is all of it."""
+    if isinstance(x, list):
+        kept = [y for y in (without(y, gone) for y in x) if y is not None]
+        return kept or None
+    if not isinstance(x, dict):
+        return x
+    if isinstance(x.get("reference"), str) and gone(x):
+        return None
+    out = {k: without(v, gone) if isinstance(v, dict | list) else v for k, v in x.items()}
+    return {k: v for k, v in out.items() if v is not None}
+
+
 def own_name(resource: Mapping[str, Any]) -> str:
     """``Type/id``; "" for a resource without id."""
     logical = resource.get("id")

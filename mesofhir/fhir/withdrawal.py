@@ -35,3 +35,10 @@ def withdrawn(resource: Mapping[str, Any]) -> dict[str, Any]:
         return dict(resource) | {_STATUS.get(kind, "status"): WORD}
     rest = {k: v for k, v in resource.items() if k != "clinicalStatus"}
     return rest | {"verificationStatus": {"coding": [{"system": _HL7 + _VERIFICATION[kind], "code": WORD}]}}
+
+
+def restored(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """The resource without a word on whether it stands."""
+    kind = str(resource.get("resourceType"))
+    status = "verificationStatus" if kind in _VERIFICATION else _STATUS.get(kind, "status")
+    return {k: v for k, v in resource.items() if k != status}

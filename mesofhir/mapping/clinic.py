@@ -132,11 +132,11 @@ class Clinic:
         return {"system": self.system(link.table), "value": link.key}
 
     def link_of(self, resource: Mapping[str, Any]) -> Link | None:
-        """Which record of ours a resource is; None for anybody else's."""
+        """Which record of ours a resource is; None for anybody else's, and for what once was one (``use: old``)."""
         listed = resource.get("identifier")
         for i in listed if isinstance(listed, list) else ():
             link = self.link(str(resource.get("resourceType")), i)
-            if link:
+            if link and i.get("use") != "old":
                 return link
         return None
 

@@ -20,6 +20,14 @@ def _withdrawn(row: Row) -> bool:
     return row.get("status") == WITHDRAWN
 
 
+def _issue_code(row: Row, world: Any) -> Any:
+    return issue_codes()[row["kind"]]
+
+
+def _is_issue_code(old: Any) -> bool:
+    return old in issue_codes().values()
+
+
 def shapes(c: Clinic) -> list[Shape]:
     """The issue, and its evidence by kind: Condition, Observation or MedicationStatement."""
     return [_issue(c), *_conditions(c), *_observations(c), *_medicines(c)]
@@ -39,7 +47,7 @@ def _issue(c: Clinic) -> Shape:
         "status": Status("status", same(WITHDRAWN), default="final"),
         "code": {
             "coding": [
-                {"system": ACT_CODE, "code": Computed(lambda row, _: issue_codes()[row["kind"]], alone=True)},
+                {"system": ACT_CODE, "code": Computed(_issue_code, _is_issue_code, alone=True, follows=True)},
                 {"system": LOCAL, "code": Essential("kind", kinds)},
             ]
         },

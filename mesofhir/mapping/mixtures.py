@@ -1,6 +1,8 @@
 """What was given in a session: one MedicationAdministration a mixture, its Medication contained
 (facts 8, 12, 27; clinical model, decision 5)."""
 
+from typing import Any
+
 from mesofhir.fhir.coded import Coded
 from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, UCUM, Status, measured_in, note, period, quantity
 from mesofhir.fhir.picture import Along, Always, Computed, Each, Echo, Field, Row, Whole
@@ -22,6 +24,12 @@ def _skin(row: Row, world: World) -> object:
         "coding": [{"system": x.system, "code": x.code, "display": x.display} for x in codes[site].codings],
         "text": codes.label(site, world.language),
     }
+
+
+def _is_skin(old: Any) -> bool:
+    """Is it a site that we would write?"""
+    pairs = [(str(x.get("system")), str(x.get("code"))) for x in old.get("coding") or () if isinstance(x, dict)]
+    return any(code_set(s).token_in(pairs) is not None for s in ("skin_sites", "sites"))
 
 
 def shapes(c: Clinic) -> list[Shape]:
@@ -65,7 +73,7 @@ def shapes(c: Clinic) -> list[Shape]:
         ),
         "performer": [{"actor": c.copy("^performer", "practitioners", "Practitioner")}],
         "dosage": {
-            "site": Computed(_skin),
+            "site": Computed(_skin, _is_skin, follows=True),
             "route": Coded("route", code_set("routes"), decisive=True),
             "dose": quantity("volume", "mL"),
         },

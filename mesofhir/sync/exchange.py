@@ -13,17 +13,18 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from mesofhir.errors import NotAllDone, Refused, UnknownOutcome
 from mesofhir.fhir.picture import changes
-from mesofhir.fhir.references import renamed
+from mesofhir.fhir.references import references, renamed, without
 from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import tail
 from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query
 from mesofhir.sync.allergies import Allergies
-from mesofhir.sync.change import Change, withdrawal
+from mesofhir.sync.change import Change, former, is_taken_back, said_again
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.former import said, still, suspects
 from mesofhir.sync.parts import Limits, in_order, name
@@ -76,8 +77,7 @@ class Exchange:
         for attempt in range(TRIES):
             self.wait(attempt)
             held = self._offer(items)
-            differing = [c for m, x in held if (c := self._difference(m, x))]
-            if self.apply([*differing, *self._formers({c.link for c in differing})]):
+            if self.apply(self._changes(held)):
                 return
         raise Contended("others changed the same resources all the time; push again")
 
@@ -111,7 +111,7 @@ class Exchange:
 
     def _compare_theirs(self, m: Made, theirs: Resource) -> None:
         """What belongs to the EHR is not written; where it says something else, that is told."""
-        for path in sorted({_element(p) for p in changes(theirs, m.over(theirs)[0])}):
+        for path in sorted({_element(p) for p in changes(theirs, m.over(theirs)[0])} - {"$.text"}):
             self.remark(m.link, "differs", "differs from the clinic's; it belongs to the EHR and was left", path)
 
     # --- create or fetch ----------------------------------------------------------------------------------
@@ -214,28 +214,53 @@ class Exchange:
                 f"patient than {self.subject or self.patient.key}; it was left alone. A key is one in all the namespace"
             )
 
-    def _difference(self, m: Made, x: Resource) -> Change | None:
-        """What is to be changed in what the server holds, if anything."""
+    def _changes(self, held: list[tuple[Made, Resource]]) -> list[Change]:
+        """All that is to be changed in what the server holds."""
+        wanted = {m.link: c for m, x in held if (c := self._difference(m, x))}
+        formers = list(self._formers(wanted.keys()))
+        gone = frozenset(c.name for c in formers if c.outcome == "withdrawn")
+        for m, x in held if gone else ():  # what we have written does not refer to it any more
+            if any(self._leads_to(gone, r) for r in references(x)) and (c := self._difference(m, x, gone)):
+                wanted[m.link] = c
+        return [*wanted.values(), *formers]
+
+    def _leads_to(self, gone: Set[str], reference: Resource) -> bool:
+        """Is it a reference of ours to one of these?"""
+        ours = self.clinic.link("", reference.get("identifier")) is not None
+        return ours and tail(reference["reference"]) in gone
+
+    def _difference(self, m: Made, x: Resource, gone: Set[str] = frozenset()) -> Change | None:
+        """What is to be changed in one resource, if anything.
+
+        :param gone: what is not referred to any more (``Type/id``)
+        """
         if self._literally(m, x):
             self.note(m.link, "unchanged")
             return None
-        if not m.reads(x) and m.strange(x):
+
+        def base(theirs: Resource) -> Resource:
+            then = said_again(theirs, self.clinic) if is_taken_back(theirs) else theirs
+            return without(then, partial(self._leads_to, gone)) if gone else then
+
+        then = base(x)
+        if self.clinic.link_of(then) != m.link or (not m.reads(then) and m.strange(then)):
             self._blocked(m.link, "stands on the server in a form that is not ours")
             return None
-        if is_withdrawn(x) and "status" not in m.row:
+        if is_withdrawn(then) and "status" not in m.row:
             why = "is marked entered-in-error on the server, and the record does not state its status"
             self._blocked(m.link, f"{why} (null would put it in force again)")
             return None
-        new, doubts = m.over(x)
-        change = Change(m.link, x, lambda theirs: self._referring(m.over(theirs)[0], self.names))
+        self._tell_more(m, then)
+        drawn, doubts = m.over(then)
+        new = self._referring(drawn, self.names)
         replaced = set(changes(x, new))
         left = [(path, why) for path, why in doubts if path not in replaced]
         for path, why in left:
             self.remark(m.link, "left", why, path)
-        if change.new == x:
+        if new == x:
             self.note(m.link, "blocked" if left else "unchanged")
             return None
-        return change
+        return Change(m.link, x, new, lambda theirs: self._referring(m.over(base(theirs))[0], self.names))
 
     def _formers(self, changed: Set[Link]) -> Iterator[Change]:
         """Changes to what records of this history were before, and are no longer."""
@@ -246,15 +271,24 @@ class Exchange:
             self.check_subject(link, x)
             self.call(link, x)
             then = said(x, m, link)
-            if is_withdrawn(x):
-                continue
             if then is None:
                 self._blocked(link, "stands on the server in a form that is not ours")
             elif now := still(then, m, link):
                 if change := self._difference(now, x):
                     yield change
             else:
-                yield withdrawal(link, x, f"the record is no {link.kind} any more; what it was is withdrawn")
+                yield former(link, x, self.clinic)
+
+    def _tell_more(self, m: Made, x: Resource) -> None:
+        """Values in a list are united with the server's, not taken away one by one: what is more there is told."""
+        then = said(x, m, m.link) or {}
+        for column, ours in m.row.items():
+            theirs = then.get(column)
+            if column[0] in "@^/" or not isinstance(ours, list) or not isinstance(theirs, list):
+                continue
+            if 0 < len(ours) < len(theirs):
+                more = f"`{column}` has {len(theirs)} values on the server and {len(ours)} here; none was taken away"
+                self.remark(m.link, "more", more)
 
     def _literally(self, m: Made, x: Resource) -> bool:
         """Is it, to the letter, what we would create? Most are, and this is quick."""

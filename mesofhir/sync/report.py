@@ -42,8 +42,9 @@ class Remark:
     """Something about one record that a person should see; no patient data.
 
     :param kind: what sort of remark: ``replaced`` (a value of the server's was overwritten or taken away),
-        ``left`` (a value of the clinic's was not written), ``differs`` (what belongs to the EHR says something
-        else), ``server`` (the server's own words), or an outcome that needs a reason
+        ``left`` (a value of the clinic's was not written), ``more`` (a list holds what the clinic does not
+        state), ``differs`` (what belongs to the EHR says something else), ``server`` (the server's own words),
+        or an outcome that needs a reason
     :param path: the place in the resource
     """
 

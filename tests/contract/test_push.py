@@ -95,6 +95,23 @@ def test_a_field_of_two_resources_changes_both(place: Place) -> None:
     assert named(result, "changed") == [("Procedure", "P1-S1"), ("ServiceRequest", "P1-S1")]
 
 
+def test_what_follows_from_a_field_changes_with_it(place: Place) -> None:
+    """The skin over the site; the class of a finding."""
+    tree = rich()
+    place.pushed(tree)
+    record(tree, "sessions", "S1").update(site="knee", side="left")
+    record(tree, "findings", "F1")["kind"] = "dermatitis"
+    result = place.pushed(tree)
+    assert ("MedicationAdministration", "P1-X1") in named(result, "changed")
+    fresh = place.resources()
+    assert outcomes(place.pushed(tree)) == {"found": 2, "unchanged": 30}
+    drawn = {m.link: m.resource for m in graph(history(tree), place.clinic).made}
+    for x in fresh.values():
+        ours = drawn[place.clinic.link_of(x)]
+        assert x.get("dosage") == ours.get("dosage")
+        assert x.get("code") == ours.get("code")
+
+
 def test_a_record_more(place: Place) -> None:
     """A session and its effect are added; the plan and the others stay as they are."""
     tree = rich()

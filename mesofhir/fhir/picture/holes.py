@@ -186,6 +186,7 @@ class Computed(Node):
     :param make: row, world → JSON, or None
     :param ours: may what stands there be replaced? By default only where nothing stands
     :param alone: is it written even when nothing beside it is stated?
+    :param follows: is it a fact that follows from others (the skin over a site), to be changed with them?
     """
 
     def __init__(
@@ -194,8 +195,9 @@ class Computed(Node):
         ours: Callable[[Any], bool] = lambda old: False,
         *,
         alone: bool = False,
+        follows: bool = False,
     ) -> None:
-        self.make, self.ours, self.alone = make, ours, alone
+        self.make, self.ours, self.alone, self.follows = make, ours, alone, follows
 
     def accounts(self, x: Any, row: Row, worlds: Iterable[Any]) -> bool:
         """Is ``x`` what we would have computed, or a text of ours?"""
@@ -205,10 +207,22 @@ class Computed(Node):
         return self.alone
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
-        return self.make(w.row, w.world) if old is None or (w.refresh and self.ours(old)) else old
+        if old is not None and not ((w.refresh or self.follows) and self.ours(old)):
+            return old
+        made = self.make(w.row, w.world)
+        return old if made is None or (self.follows and _within(made, old)) else made
 
     def get(self, x: Any, r: Reading, path: str) -> None:
         r.computed.append((path, self, x))
+
+
+def _within(x: Any, whole: Any) -> bool:
+    """Does ``whole`` say all of ``x``, among other things?"""
+    if isinstance(x, dict) and isinstance(whole, dict):
+        return all(k in whole and _within(v, whole[k]) for k, v in x.items())
+    if isinstance(x, list) and isinstance(whole, list):
+        return all(any(_within(y, z) for z in whole) for y in x)
+    return equal(x, whole)
 
 
 class Along(Node):
