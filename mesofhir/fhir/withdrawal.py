@@ -26,14 +26,14 @@ def is_withdrawn(resource: Mapping[str, Any]) -> bool:
 def withdrawn(resource: Mapping[str, Any]) -> dict[str, Any]:
     """The resource, saying so; everything else in it stays.
 
-    Withdrawn conditions and allergies have no clinical status (con-5, ait-2).
+    Withdrawn conditions and allergies have no clinical status (con-5, ait-2), and so a condition no end (con-4).
     """
     kind = str(resource.get("resourceType"))
     if is_withdrawn(resource):
         return dict(resource)
     if kind not in _VERIFICATION:
         return dict(resource) | {_STATUS.get(kind, "status"): WORD}
-    rest = {k: v for k, v in resource.items() if k != "clinicalStatus"}
+    rest = {k: v for k, v in resource.items() if k != "clinicalStatus" and not k.startswith("abatement")}
     return rest | {"verificationStatus": {"coding": [{"system": _HL7 + _VERIFICATION[kind], "code": WORD}]}}
 
 

@@ -16,6 +16,7 @@ import msgspec
 from mesofhir.errors import InvalidInput
 from mesofhir.fhir.picture import UNKNOWN, Echo, Mismatch, Reading, unaccounted
 from mesofhir.mapping.clinic import Clinic, Link, Shape, World, tail
+from mesofhir.mapping.narrative import ID
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.mapping.writing import complications
 from mesofhir.records import TABLES, TreatmentHistory, nest
@@ -259,7 +260,7 @@ class _Understanding:
             if r.link.table == "sessions":
                 row["@unexpected"] = complications(rows, r.link.key)
             for path, node, x in r.reading.computed:
-                if (isinstance(x, dict) and x.get("id") == "mesofhir") or node.accounts(x, row, worlds):
+                if (isinstance(x, dict) and str(x.get("id", "")).startswith(ID)) or node.accounts(x, row, worlds):
                     r.reading.seen.append(path)
 
     def _nested(self, reads: list[_Read], rows: Mapping[str, dict[str, dict[str, Any]]]) -> None:

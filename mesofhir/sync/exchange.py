@@ -250,8 +250,8 @@ class Exchange:
             why = "is marked entered-in-error on the server, and the record does not state its status"
             self._blocked(m.link, f"{why} (null would put it in force again)")
             return None
-        self._tell_more(m, then)
         drawn, doubts = m.over(then)
+        self._tell_more(m, drawn)
         new = self._referring(drawn, self.names)
         replaced = set(changes(x, new))
         left = [(path, why) for path, why in doubts if path not in replaced]
@@ -280,14 +280,14 @@ class Exchange:
                 yield former(link, x, self.clinic)
 
     def _tell_more(self, m: Made, x: Resource) -> None:
-        """Values in a list are united with the server's, not taken away one by one: what is more there is told."""
+        """Values of a list that are not of our making stay on the server; that there are more than ours is told."""
         then = said(x, m, m.link) or {}
         for column, ours in m.row.items():
             theirs = then.get(column)
             if column[0] in "@^/" or not isinstance(ours, list) or not isinstance(theirs, list):
                 continue
             if 0 < len(ours) < len(theirs):
-                more = f"`{column}` has {len(theirs)} values on the server and {len(ours)} here; none was taken away"
+                more = f"`{column}` has {len(theirs)} values on the server and {len(ours)} here; the others stay there"
                 self.remark(m.link, "more", more)
 
     def _literally(self, m: Made, x: Resource) -> bool:
@@ -445,6 +445,8 @@ def _halves(part: list[Any]) -> tuple[list[Any], list[Any]]:
 
 def _concerned(issues: Iterable[str], links: list[Link]) -> list[Link]:
     """Which resources a refusal is about: by the number of an entry (``Bundle.entry[3]``), else by their type."""
+    if len(links) == 1:
+        return links
     text = " ".join(issues)
     numbers = {int(n) for n in re.findall(r"entry\[(\d+)\]", text)}
     if numbers:

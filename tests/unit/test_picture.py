@@ -208,6 +208,14 @@ class TestP6:
         assert new["drugs"] == [theirs, made["drugs"][1], {"id": "mesofhir-drugs-1", "item": "c"}]
         assert unaccounted(made, get(self.LITERAL, made).seen) == []
 
+    def test_the_order_is_the_clinics_where_something_comes_or_goes(self):
+        old, _ = put(self.LITERAL, {"drugs": [{"what": "a"}, {"what": "b"}]})
+        old["drugs"].insert(1, {"item": "theirs"})
+        new, _ = put(self.LITERAL, {"drugs": [{"what": "c"}, {"what": "b"}]}, old)
+        assert [x["item"] for x in new["drugs"]] == ["theirs", "c", "b"]
+        swapped = {"drugs": [old["drugs"][2], old["drugs"][0]]}
+        assert put(self.LITERAL, {"drugs": [{"what": "a"}, {"what": "b"}]}, swapped)[0] == swapped
+
     def test_two_without_what_tells_them_are_not_paired(self):
         old = {"drugs": [{"n": 5}]}
         assert put(self.LITERAL, {"drugs": [{"n": 6}]}, old)[0]["drugs"][0] == {"n": 5}

@@ -86,7 +86,9 @@ class Each(Node):
         values = w.row[self.name]
         if not values:  # cleared
             return [x for i, x in enumerate(xs) if i not in left]
-        todo = [self._row(v) for v in values]
+        rows = [self._row(v) for v in values]
+        todo = list(rows)
+        where: dict[int, int] = {}  # which of ours stands at which place
         new = list(xs)
         says: list[Callable[[Row, int], bool]] = [
             lambda v, i: self._same_row(v, left[i]),
@@ -100,11 +102,21 @@ class Each(Node):
                 if i is not None:
                     new[i] = self.item.put(Writing(v, w.world, w.doubts), xs[i], f"{path}[{i}]")
                     del left[i]
-                    todo.remove(v)
+                    where[id(v)] = i
+                    todo = [t for t in todo if t is not v]
         gone = {i for i in left if self._made_by_us(xs[i])}  # ours, and no longer stated
-        new = [x for i, x in enumerate(new) if i not in gone]
-        made = [self.item.put(Writing(v, w.world, w.doubts), None, f"{path}[]") for v in todo]
-        return new + self._marked([m for m in made if m is not None], new)
+        kept = [i for i in range(len(new)) if i not in gone]
+        made = self._marked([self._new(v, w, path) for v in todo], [new[i] for i in kept])
+        if not gone and not made:
+            return new  # in their order
+        fresh = {id(v): m for v, m in zip(todo, made, strict=True)}
+        stated = [fresh[id(v)] if id(v) in fresh else new[where[id(v)]] for v in rows]
+        slots = iter(stated)
+        ours = set(where.values())
+        return [next(slots) if i in ours else new[i] for i in kept] + list(slots)
+
+    def _new(self, row: Row, w: Writing, path: str) -> Any:
+        return self.item.put(Writing(row, w.world, w.doubts), None, f"{path}[]") or {}
 
     def get_items(self, xs: list[Any], r: Reading, others: list[Node], path: str) -> None:
         out = []
