@@ -27,7 +27,7 @@ from mesofhir.formats.text import lines
 MAX_CELL: Final = 1024 * 1024  #: characters of one cell; a FHIR string is at most 1 MB long (R4, datatypes)
 DELIMITERS: Final = (",", ";", "\t")
 _SEPARATOR = re.compile(r"sep=.")  # by which a file tells its delimiter to Excel
-_SAFE_NAME = re.compile(r"[A-Za-z][\w .-]{0,60}")
+_SAFE_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,60}")  # any other may be a patient's
 
 
 class CsvFolder:
@@ -162,13 +162,13 @@ class _File:
         """
         names, place, known = [cell.strip() for cell in row], f"{self.where}: row {line}", self.sheet.headings
         found = []
-        for name in dict.fromkeys(names):
+        for n, name in enumerate(names, 1):
             if name and name not in known:
                 near = get_close_matches(name.lower(), known, 1, 0.6)
-                shown = f"`{name}`" if _SAFE_NAME.fullmatch(name) else "(its name is not shown)"
+                shown = f"{n}, `{name}`" if _SAFE_NAME.fullmatch(name) else f"{n} (its name is not shown)"
                 hint = f"did you mean `{near[0]}`?" if near else f"its columns are {', '.join(known)}"
                 found.append(Problem(place, f"unknown column {shown}", f"a column of `{self.sheet.name}`", hint))
-            elif name and names.count(name) > 1:
+            elif name and name in names[: n - 1]:
                 found.append(Problem(place, f"the column `{name}` twice", "each column once"))
         for name in self.sheet.needed:
             if name not in names:
@@ -208,7 +208,7 @@ class _File:
         for name in sheet.needed:
             if name not in links and not any(n == name for n, _ in wrong):
                 wrong.append((name, Wrong("missing", f"every row has its {' and its '.join(sheet.needed)}")))
-        if sheet.field and position is None and fields:
+        if fields and links.get(POSITION) == cells.CLEARED:
             wrong.append((POSITION, Wrong("values of a list that is cleared", "no other cells in this row")))
         number = self.rows.add(sheet, line, links, fields, position)
         for name, why in wrong:

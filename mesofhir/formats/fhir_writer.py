@@ -21,7 +21,7 @@ from mesofhir.formats.kept import IDENTITY
 from mesofhir.formats.output import Output, create
 from mesofhir.formats.references import literals, own_name, renamed
 from mesofhir.formats.spool import Spool
-from mesofhir.mapping import Clinic, Link
+from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.records.model import Practitioner
 from mesofhir.records.rows import SHARED
 
@@ -93,9 +93,7 @@ def entries(item: Item, clinic: Clinic, warnings: list[Problem]) -> list[Entry]:
         if old is None or IDENTITY.issuperset(old):
             resource = {**(old or {}), **m.resource}
         else:
-            resource, doubts = m.over(old)
-            if m.link.table == SHARED and _same_person(old, resource):
-                resource = old
+            resource, doubts = _over(m, old)
             where = f"{item.where}: {m.link.kind} of `{m.link.table}` {m.link.key}"
             warnings += [Problem(f"{where}, {path}", why) for path, why in doubts]
         out.append(Entry(resource, m.handle, item.urls.get(m.link, ""), m.link))
@@ -113,12 +111,19 @@ def entries(item: Item, clinic: Clinic, warnings: list[Problem]) -> list[Entry]:
     return out
 
 
-def _same_person(old: Resource, new: Resource) -> bool:
-    """Does only that differ which a practitioner takes from the history that it is written with?"""
-    of_history = {"language", "text", "meta"}
-    return {k: v for k, v in old.items() if k not in of_history} == {
-        k: v for k, v in new.items() if k not in of_history
-    }
+def _over(made: Made, old: Resource) -> tuple[Resource, list[tuple[str, str]]]:
+    """The row put over the resource as it was read, and the places that were left alone, with the reason.
+
+    The EHR's own resource, which only our references know as ours, stays as it is (architecture, rules 5 and 11);
+    so does a practitioner of whom nothing is new but the language of the history.
+    """
+    new, doubts = made.over(old)
+    theirs = made.clinic.link_of(old) is None
+    of_ours = {"language", "text", "meta"} | ({"identifier"} if theirs else set())
+    same = {k: v for k, v in old.items() if k not in of_ours} == {k: v for k, v in new.items() if k not in of_ours}
+    if theirs:
+        return old, [] if same else [("$", "the EHR's own: left as it was read, though the record says otherwise")]
+    return (old, []) if same and made.link.table == SHARED else (new, doubts)
 
 
 def _addresses(all_: list[Entry], address: Callable[[Entry], str]) -> dict[str, str]:

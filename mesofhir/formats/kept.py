@@ -79,6 +79,10 @@ class KeptFile:
             line.get("patient"), record.get("table"), record.get("key"), encode(line),
         )  # fmt: skip
 
+    def begin(self) -> None:
+        """Nothing was taken yet."""
+        self.spool.do("UPDATE kept SET used = 0")
+
     def join(self, item: Item) -> None:
         """Give a history what was kept of it."""
         if item.history is None:
@@ -115,7 +119,6 @@ class KeptFile:
                     item.kept.append(Foreign(line["resource"], reason, line.get("url") or ""))
             if item.kept:
                 yield item
-        self.spool.do("UPDATE kept SET used = 0")
 
 
 def _wrong(value: Value) -> list[Problem]:

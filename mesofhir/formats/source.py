@@ -73,8 +73,10 @@ class RecordsReader:
     def items(self) -> Iterator[Item]:
         counts = self.given.counts
         self.seen.begin()
-        if self.kept and self.kept.faults:
-            yield Item(str(self.given.kept), faults=list(self.kept.faults))
+        if self.kept:
+            self.kept.begin()
+            if self.kept.faults:
+                yield Item(str(self.given.kept), faults=list(self.kept.faults))
         for item in self.histories():
             self.seen.check(item)
             item.judge(self.given.clinic)

@@ -13,7 +13,7 @@ from mesofhir.formats.options import Options
 
 CHUNK: Final = 64 * 1024  #: bytes read at once
 MAX_LINE: Final = 8 * 1024 * 1024  #: characters of one line of a text file
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r(?!\Z))")  # a \r at the end may be half of a \r\n
+_END = re.compile(r"\r\n|\n|\r(?!\Z)")  # a \r at the end of a piece may be half of a \r\n
 _MARKS: Final = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -71,19 +71,22 @@ def lines(stream: BinaryIO, options: Options, where: str) -> Iterator[str]:
 
     :raises InvalidInput: as :func:`pieces`, and for a line of more than :data:`MAX_LINE` characters
     """
-    rest, number = "", 1
+    parts: list[str] = []  # of the line that is not ended yet
+    held, number, size = "", 1, 0
     for piece in pieces(stream, options, where):
-        rest += piece
-        end = 0
-        for m in _LINE.finditer(rest):
-            yield m[0]
-            end = m.end()
+        text, at = held + piece, 0
+        for m in _END.finditer(text):
+            yield "".join(parts) + text[at : m.end()]
+            parts.clear()
+            at, size = m.end(), 0
             number += 1
-        rest = rest[end:]
-        if len(rest) > MAX_LINE:
+        held = "\r" if text.endswith("\r") and at < len(text) else ""
+        parts.append(text[at : len(text) - len(held)])
+        size += len(parts[-1])
+        if size > MAX_LINE:
             most = f"at most {MAX_LINE} characters"
             raise InvalidInput(Problem(f"{where}: line {number}", "a line that is too long", most))
-    if rest:
+    if rest := "".join(parts) + held:
         yield rest
 
 
