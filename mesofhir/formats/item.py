@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from mesofhir.errors import InvalidInput, Problem
+from mesofhir.fhir.exactjson import encode
 from mesofhir.mapping import Clinic, Graph, Kept, Link, Note, graph
 from mesofhir.records import TABLES, Fault, TreatmentHistory, faults, plain, sorted_by_key
 
@@ -75,7 +76,7 @@ class Item:
     sources: Mapping[Link, dict[str, Any]] = field(default_factory=dict)
     urls: Mapping[Link, str] = field(default_factory=dict)
     locate: Locator = field(default=lambda fault: f"{fault.table} {fault.key}: {fault.field}", repr=False)
-    _graphs: dict[Clinic, Graph] = field(default_factory=dict, repr=False)
+    _graph: tuple[Clinic, bytes, Graph] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, history: TreatmentHistory) -> Item:
@@ -87,12 +88,16 @@ class Item:
         return Problem(self.locate(fault), fault.what, fault.expected, fault.hint)
 
     def graph(self, clinic: Clinic) -> Graph:
-        """The resources of the history, in an order that depends on its content only. Made once."""
+        """The resources of the history, in an order that depends on its content only.
+
+        Made once, as long as the history says the same.
+        """
         if self.history is None:
             return Graph()
-        if clinic not in self._graphs:
-            self._graphs[clinic] = graph(sorted_by_key(self.history), clinic)
-        return self._graphs[clinic]
+        said = encode(plain(self.history))
+        if self._graph is None or self._graph[:2] != (clinic, said):
+            self._graph = (clinic, said, graph(sorted_by_key(self.history), clinic))
+        return self._graph[2]
 
     def judge(self, clinic: Clinic | None) -> None:
         """Add all that is wrong with the history as a whole; for a clinic, also what FHIR cannot carry."""
