@@ -202,13 +202,24 @@ def test_marked_entered_in_error_by_the_ehr(place: Place) -> None:
     assert place.ehr.read(name)["status"] == "final"
 
 
-def test_more_drugs_than_the_clinic_states_are_told(place: Place) -> None:
-    """Values without a key are united with the server's: what the clinic no longer states stays, not in silence."""
+def test_a_drug_that_the_clinic_no_longer_states_goes_and_theirs_stays(place: Place) -> None:
+    """A drug that was never given must not stay on record; one that the EHR added is not ours to take away."""
     tree = rich()
-    place.pushed(tree)
-    record(tree, "mixtures")["drugs"].pop()
+    name = name_of(place.pushed(tree), "MedicationAdministration", record(tree, "mixtures")["key"])
+    theirs = {"itemCodeableConcept": {"text": "added by the EHR"}}
+
+    def add(x: Any) -> None:
+        x["contained"][0]["ingredient"].insert(0, theirs)
+
+    place.ehr.edit(name, add)
+    dropped = record(tree, "mixtures")["drugs"].pop()
     result = place.push(tree)
-    assert any("drugs" in x for x in said(result)), said(result)
+    assert any("ingredient" in x and "took the place" in x for x in said(result)), said(result)
+    assert any("drugs" in x and "stay" in x for x in said(result)), said(result)
+    now = place.ehr.read(name)["contained"][0]["ingredient"]
+    assert theirs in now
+    assert len(now) == len(record(tree, "mixtures")["drugs"]) + 1
+    assert dropped
 
 
 # --- somebody writes between our reading and our writing ----------------------------------------------------
