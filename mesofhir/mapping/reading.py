@@ -6,7 +6,6 @@ record of ours is *noted* with its path (architecture, rules 3 and 11).
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ from mesofhir.mapping.narrative import ID
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.mapping.writing import complications
 from mesofhir.records import TABLES, TreatmentHistory, nest
-from mesofhir.records.rows import LINKS
 
 ADOPTED: Final = {"Patient": "patients", "Practitioner": "practitioners", "AllergyIntolerance": "allergies"}
 """What the EHR may have already: our references carry the clinic's key beside its own resource."""
@@ -269,22 +267,17 @@ class _Understanding:
         """Rows → histories, patient by patient: an unreadable one does not stop the others."""
         mine: dict[str, dict[str, dict[str, dict[str, Any]]]] = {p: {} for p in rows.get("patients", {})}
         lost: dict[tuple[str, str], str] = {}
-        speak = {r.link[1:]: r for r in reversed(reads)}
         for table, records in rows.items():
             for key, row in records.items():
-                record, bad = _record(table, row)
-                for name in bad if (table, key) in speak else ():
-                    what = f"`{name}` is nothing that a record may say"
-                    self.out.notes.append(Note(speak[table, key].resource, "$", what))
-                reason = self._misplaced(table, row, rows) or ("" if record else "a field that it needs is missing")
+                reason = self._misplaced(table, row, rows)
                 patient = key if table == "patients" else row.get("patient")
-                if reason or not record:
+                if reason:
                     lost[table, key] = reason
                 elif table == "practitioners":
                     for own in mine.values():
-                        own.setdefault(table, {})[key] = record
+                        own.setdefault(table, {})[key] = _record(table, row)
                 elif patient in mine:
-                    mine[patient].setdefault(table, {})[key] = record
+                    mine[patient].setdefault(table, {})[key] = _record(table, row)
                 else:
                     lost[table, key] = "its patient is not known"
         named: set[tuple[str, str]] = set()
@@ -399,26 +392,11 @@ def _named(x: Any, clinic: Clinic) -> Iterator[tuple[str, Link]]:
                 yield x["reference"], link
 
 
-def _record(table: str, row: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:
-    """A row as ``records`` knows it, and the fields that no record may have as they stand, which it is without.
-
-    None where a field is missing that each record of the table has.
-    """
+def _record(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as ``records`` knows it."""
     unknown = sorted(n for n, v in row.items() if v is UNKNOWN and n in TABLES[table].columns)
     out = {n: v for n, v in row.items() if n[0] not in "@^/" and v is not UNKNOWN}
-    out |= {"unknown": unknown} if unknown else {}
-    bad: list[str] = []
-    while True:
-        try:
-            msgspec.convert({n: v for n, v in out.items() if n not in LINKS}, TABLES[table].struct)
-        except msgspec.ValidationError as why:
-            place = re.search(r"`\$\.([a-z_]+)", str(why))
-            if place is None or place[1] not in out:
-                return None, bad
-            bad.append(place[1])
-            del out[place[1]]
-        else:
-            return out, bad
+    return out | ({"unknown": unknown} if unknown else {})
 
 
 def _safe(why: Exception) -> str:
