@@ -108,17 +108,20 @@ class KeptFile:
 
     def rest(self) -> Iterator[Item]:
         """What belongs to no history that was read."""
-        last, wanted = 0, "SELECT id, body FROM kept WHERE used = 0 AND id > ? ORDER BY id LIMIT ?"
-        while rows := self.spool.db.execute(wanted, (last, AT_ONCE)).fetchall():
-            last = rows[-1][0]
-            item = Item(str(self.path))
-            for _, body in rows:
-                line = decode(body)
-                if _link(line) is None or not IDENTITY.issuperset(line["resource"]):
-                    reason = line["reason"] if _link(line) is None else GONE
-                    item.kept.append(Foreign(line["resource"], reason, line.get("url") or ""))
-            if item.kept:
+        item = Item(str(self.path))
+        wanted = "SELECT ifnull(patient, ''), body FROM kept WHERE used = 0 ORDER BY patient, id"
+        for patient, body in self.spool.rows(wanted):
+            line = decode(body)
+            link, resource = _link(line), line["resource"]
+            if link is not None and IDENTITY.issuperset(resource):
+                continue  # only a name, and what it named is gone
+            if item.kept and (item.patient != patient or len(item.kept) == AT_ONCE):
                 yield item
+                item = Item(str(self.path))
+            item.patient = patient
+            item.kept.append(Foreign(resource, GONE if link else line["reason"], line.get("url") or ""))
+        if item.kept:
+            yield item
 
 
 def _wrong(value: Value) -> list[Problem]:

@@ -303,7 +303,7 @@ def test_a_resource_of_a_record_that_is_gone_is_still_kept(tmp_path: Path) -> No
     assert b'"C1"' in (tmp_path / "b.fhir.ndjson").read_bytes()
     (tmp_path / "r.json").write_text('{"key": "P7"}')
     items, _ = read(tmp_path / "r.json")
-    assert kept(items)["Condition/C1"] == ("", "its record is no longer there")
+    assert kept(items)["Condition/C1"] == ("P1", "its record is no longer there")
 
 
 def test_what_was_kept_of_other_records_goes_with_them(tmp_path: Path) -> None:
