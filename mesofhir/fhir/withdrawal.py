@@ -19,8 +19,11 @@ def is_withdrawn(resource: Mapping[str, Any]) -> bool:
     kind = str(resource.get("resourceType"))
     if kind not in _VERIFICATION:
         return resource.get(_STATUS.get(kind, "status")) == WORD
-    codings = (resource.get("verificationStatus") or {}).get("coding") or ()
-    return any((c.get("system"), c.get("code")) == (_HL7 + _VERIFICATION[kind], WORD) for c in codings)
+    verification = resource.get("verificationStatus")
+    codings = verification.get("coding") if isinstance(verification, dict) else None
+    wanted = {"system": _HL7 + _VERIFICATION[kind], "code": WORD}
+    listed = codings if isinstance(codings, list) else []
+    return any(isinstance(c, dict) and wanted.items() <= c.items() for c in listed)
 
 
 def withdrawn(resource: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def _withdrawn(row: Row) -> bool:
 
 
 def _issue_code(row: Row, world: Any) -> Any:
-    return issue_codes()[row["kind"]]
+    return issue_codes().get(row.get("kind", ""))
 
 
 def _is_issue_code(old: Any) -> bool:

@@ -234,6 +234,13 @@ class Exchange:
 
         :param gone: what is not referred to any more (``Type/id``)
         """
+        try:
+            return self._compared(m, x, gone)
+        except (TypeError, ValueError, KeyError, AttributeError):  # a text where an object belongs, say
+            self._blocked(m.link, "is not shaped as FHIR asks")
+            return None
+
+    def _compared(self, m: Made, x: Resource, gone: Set[str]) -> Change | None:
         if self._literally(m, x):
             self.note(m.link, "unchanged")
             return None

@@ -108,34 +108,44 @@ class _Pull:
         :param of: the patient to whom belongs what names nobody
         """
         for x in resources:
-            kind = str(x["resourceType"])
             if "id" not in x:
                 continue
-            name = f"{kind}/{x['id']}"
-            shared = kind == "Practitioner"
-            subject = "" if shared else name if kind == "Patient" else _subject(x) or of
-            ours = not shared and self.clinic.link_of(x) is not None
-            self.spool.do("INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?)", name, subject, ours, encode(x))
+            kind, name = x["resourceType"], f"{x['resourceType']}/{x['id']}"
+            link = self.clinic.link_of(x)
+            shared = kind == "Practitioner" and (not of or self._stands_for_ours(name, x))
+            subject = "" if shared else name if kind == "Patient" else self._subject(x) or of
+            ours = link is not None and kind != "Practitioner"
+            self.spool.do("INSERT OR IGNORE INTO found VALUES (?, ?, ?, ?)", name, subject, ours, encode(x))
             for reference in references(x) if ours else ():
                 other = tail(reference["reference"])
-                kind = other.split("/")[0]
-                if kind in ADOPTED:
-                    named = self.clinic.link(kind, reference.get("identifier")) is not None
+                if other.split("/")[0] in ADOPTED:
+                    named = self.clinic.link(other.split("/")[0], reference.get("identifier")) is not None
                     self.spool.do("INSERT OR IGNORE INTO refers VALUES (?, ?, ?)", subject, other, named)
+
+    def _subject(self, x: Resource) -> str:
+        """Whose a resource is: ``Patient/id``; where only an identifier says so, a question mark and our key."""
+        subject = _about(x)
+        literal = subject.get("reference")
+        if isinstance(literal, str):
+            return tail(literal)
+        link = self.clinic.link("Patient", subject.get("identifier"))
+        return f"?{link.key}" if link else ""
+
+    def _stands_for_ours(self, name: str, x: Resource) -> bool:
+        """Is it a record of ours, by its own identifier or as our references say?"""
+        named = self.spool.one("SELECT 1 FROM refers WHERE name = ? AND named", name)
+        return named is not None or self.clinic.link_of(x) is not None
 
     def _fetch(self, kind: str, more: Iterable[str] = ()) -> None:
         """What our resources refer to and no search of ours has found: the EHR's own people and allergies, as far as
         they stand for records of ours."""
         rows = self.spool.rows(
-            "SELECT name, max(named) FROM refers "
-            "WHERE name LIKE ? AND name NOT IN (SELECT name FROM found) GROUP BY name",
-            f"{kind}/%",
+            "SELECT DISTINCT name FROM refers WHERE name LIKE ? AND name NOT IN (SELECT name FROM found)", f"{kind}/%"
         )
-        wanted = dict(rows) | dict.fromkeys(more, 1)
-        for some in chunks(sorted(wanted), AT_ONCE):
+        for some in chunks(sorted({*more, *(name for (name,) in rows)}), AT_ONCE):
             ids = ",".join(name.split("/")[1] for name in some)
             for x in self.server.search(kind, [("_id", ids)]):
-                if kind == "Patient" or self.clinic.link_of(x) or wanted.get(f"{kind}/{x.get('id')}"):
+                if kind == "Patient" or self._stands_for_ours(f"{kind}/{x.get('id')}", x):
                     self._take([x])
 
     def _know_patients(self) -> None:
@@ -146,12 +156,17 @@ class _Pull:
             rows = self.spool.rows("SELECT json FROM found WHERE subject = ? ORDER BY name = subject DESC", subject)
             keys = (self._patient_key(decode(x)) for (x,) in rows)
             self.spool.do("INSERT INTO patients VALUES (?, ?)", subject, next(filter(None, keys), ""))
+        for table in ("found", "refers"):  # where only the key was said
+            self.spool.do(
+                f"UPDATE OR IGNORE {table} SET subject = coalesce("  # noqa: S608 - two names of ours
+                f"(SELECT min(p.subject) FROM patients p WHERE '?' || p.key = {table}.subject), subject) "
+                "WHERE subject LIKE '?%'"
+            )
 
     def _patient_key(self, x: Resource) -> str:
         """The clinic's key of the patient that a resource is, or is about; "" if it does not say."""
-        about = x.get("subject") or x.get("patient") or {}
         link = self.clinic.link_of(x) if x["resourceType"] == "Patient" else None
-        link = link or self.clinic.link("Patient", about.get("identifier"))
+        link = link or self.clinic.link("Patient", _about(x).get("identifier"))
         return link.key if link else ""
 
     # --- telling ------------------------------------------------------------------------------------------
@@ -167,19 +182,19 @@ class _Pull:
         return self._told(understand([decode(x) for (x,) in rows], self.clinic, known=known), subject, key)
 
     def _without_patient(self) -> Iterator[Item]:
-        """Resources of ours whose subject is no Patient on the server: kept, never lost."""
-        rows = self.spool.rows("SELECT json FROM found WHERE ours AND subject NOT LIKE 'Patient/%' ORDER BY name")
-        alone = [decode(x) for (x,) in rows]
-        if alone:
-            yield self._told(understand(alone, self.clinic), "", "")
+        """Resources of ours whose subject is no Patient on the server: never lost."""
+        subjects = "SELECT DISTINCT subject FROM found WHERE ours AND subject NOT LIKE 'Patient/%' ORDER BY subject"
+        for (subject,) in list(self.spool.rows(subjects)):
+            yield self._item(subject.removeprefix("?"), subject)
 
     def _told(self, u: Understood, subject: str, key: str) -> Item:
         history = u.histories[0] if len(u.histories) == 1 else None
-        where = f"{self.server.url}/{subject}" if subject else self.server.url
+        where = f"{self.server.url}/{subject}" if subject.startswith("Patient/") else self.server.url
         key = history.key if history else key
         return Item(where, history, patient=key, kept=list(u.kept), notes=u.notes, sources=u.sources)
 
 
-def _subject(x: Resource) -> str:
-    reference = (x.get("subject") or x.get("patient") or {}).get("reference")
-    return tail(reference) if isinstance(reference, str) else ""
+def _about(x: Resource) -> Resource:
+    """The reference to the patient; empty where there is none."""
+    about = x.get("subject") or x.get("patient")
+    return about if isinstance(about, dict) else {}
