@@ -117,12 +117,11 @@ class Place:
 
     def resources(self) -> dict[str, Resource]:
         """All of this clinic that the server holds, by name."""
-        found = {}
+        systems: dict[str, list[str]] = {}
         for kind, table in sorted(shapes_of(self.clinic)):
-            for x in self.ehr.search(kind, identifier=f"{self.clinic.system(table)}|"):
-                if self.clinic.link_of(x):
-                    found[f"{kind}/{x['id']}"] = x
-        return found
+            systems.setdefault(kind, []).append(f"{self.clinic.system(table)}|")
+        found = [x for kind in systems for x in self.ehr.search(kind, identifier=",".join(systems[kind]))]
+        return {f"{x['resourceType']}/{x['id']}": x for x in found if self.clinic.link_of(x)}
 
     def links(self) -> Counter[Link]:
         """Which records stand how often on the server."""

@@ -1,5 +1,6 @@
 """What an EHR does to our resources between two pushes, by real PUTs: it survives, or it is reported."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -249,7 +250,8 @@ def test_a_stale_push_loses_nothing_of_theirs(place: Place) -> None:
     assert named(result, "changed") == [SESSION]
 
 
-def test_somebody_who_never_stops_is_reported(place: Place) -> None:
+def test_somebody_who_never_stops_is_reported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda *_: 0)  # no pauses
     tree = with_site()
     name = name_of(place.pushed(tree), *SESSION)
     record(tree, "sessions")["place"] = "Sala 2"
