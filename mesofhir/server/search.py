@@ -19,7 +19,8 @@ from mesofhir.server.http import Door
 from mesofhir.server.outcomes import issues, lines
 from mesofhir.server.query import Params, carries, ignored, is_personal
 
-_STRICT = {"Prefer": "handling=strict"}
+#: `no-cache`: HAPI answers a search like one of the last minute with what that one found
+_STRICT = {"Prefer": "handling=strict", "Cache-Control": "no-cache"}
 _NO_POST = (404, 405, 415, 501)
 _MOST_STALE = 20
 Bundle = dict[str, Any]

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from mesofhir.fhir.withdrawal import is_withdrawn
+from mesofhir.records import TABLES
 from tests.contract.harness import Place, equal, named, outcomes, said
-from tests.contract.histories import Tree, history, record, small
+from tests.contract.histories import Tree, history, record, records, rich, small
 
 Edit = Callable[[Tree], Any]
 
@@ -203,3 +204,20 @@ def test_a_withdrawn_record_is_marked_and_can_be_put_in_force_again(place: Place
     for x in place.resources().values():
         assert not is_withdrawn(x)
     equal(history(tree), place.pull()[0].history)
+
+
+def test_a_whole_history_can_be_withdrawn_record_by_record(place: Place) -> None:
+    tree = rich()
+    place.pushed(tree)
+    for table in TABLES.values():
+        for each in records(tree, table.name) if "status" in table.columns else ():
+            each["status"] = WITHDRAWN
+            each.pop("certainty", None)
+    result = place.pushed(tree)
+    assert set(result.outcomes.values()) == {"found", "changed", "created"}
+    assert len(named(result, "changed")) == 30
+    for x in place.resources().values():
+        assert is_withdrawn(x) == (x["resourceType"] not in ("Patient", "Practitioner"))
+    assert set(outcomes(place.pushed(tree))) == {"found", "unchanged"}
+    [item] = place.pull()
+    equal(history(tree), item.history, exact=place.is_hapi)
