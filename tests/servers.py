@@ -31,6 +31,8 @@ HAPI_BUILDS = TESTS.parent / ".cache" / "hapi"
 # A test server lives for a minute: a quick start (12 s instead of 19 s) matters more than top speed.
 JAVA = ("java", "-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 IN_MEMORY = "jdbc:h2:mem:fhir;DB_CLOSE_DELAY=-1"
+RUNNING_HAPI = "MESOFHIR_TESTS_HAPI"
+"""A variable that names a HAPI which runs already (`python -m tests.servers`), for quick runs while developing."""
 
 
 class Unavailable(Exception):
@@ -183,8 +185,10 @@ class SharedHapi:
             if self._ending.wait(0.1):
                 return
         try:
-            self._server = start_hapi(self._folder)
-            answer = {"url": self._server.ready().url}
+            if not (url := os.environ.get(RUNNING_HAPI)):
+                self._server = start_hapi(self._folder)
+                url = self._server.ready().url
+            answer = {"url": url}
         except Unavailable as reason:
             answer = {"error": str(reason)}
         draft = self._answer.with_suffix(".draft")
