@@ -90,6 +90,12 @@ def read_results(answer: Answer, entries: Sequence[Entry], kind: str) -> list[En
     return results
 
 
+def put_off(results: Sequence[EntryResult]) -> list[int]:
+    """The entries of a batch that the server did not look at (429 inside an answer with 200): with these alone the
+    same may be asked again. The whole of a transaction is done or is not, so it has none."""
+    return [n for n, result in enumerate(results) if result.status == 429]
+
+
 def single_result(answer: Answer) -> EntryResult:
     """The result of a single create or update that was done."""
     place = _LOCATION.search(answer.headers.get("Location") or answer.headers.get("Content-Location") or "")

@@ -16,7 +16,7 @@ from mesofhir.server import search
 from mesofhir.server.address import Address
 from mesofhir.server.answers import Answer
 from mesofhir.server.auth import Auth
-from mesofhir.server.bundles import Entry, EntryResult, failure, read_results, single_result
+from mesofhir.server.bundles import Entry, EntryResult, TransactionFailed, failure, put_off, read_results, single_result
 from mesofhir.server.capability import Capabilities, read_capabilities
 from mesofhir.server.http import Door, Timeouts, log
 from mesofhir.server.query import Params
@@ -101,6 +101,11 @@ class Server:
     def __repr__(self) -> str:
         return f"Server({self.url!r})"
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether asking on would be in vain: the server has long been silent, or does not know us."""
+        return self._door.hopeless
+
     def close(self) -> None:
         """Close all connections."""
         self._door.close()
@@ -184,6 +189,9 @@ class Server:
     def bundle(self, entries: Sequence[Entry], type: str = "transaction") -> list[EntryResult]:
         """Send a transaction or a batch, and account for each entry.
 
+        The entries of a batch that a busy server put off (429 inside an answer with 200) are sent again, alone; those
+        that it puts off to the end have that status in their result.
+
         :param entries: ``fullUrl``, ``resource`` and ``request`` each, as FHIR has them
         :param type: ``transaction`` (all or nothing) or ``batch``
         :raises TransactionFailed: nothing was done; 409 and 412 say that somebody was faster
@@ -194,11 +202,25 @@ class Server:
             raise UsageError(f"a bundle is sent as a transaction or a batch, not as {type!r}")
         if not entries:
             return []
+        results, header = self._bundle(entries, type)
+        attempt = 1
+        while type == "batch" and (late := put_off(results)) and self._door.waited(attempt, header):
+            try:
+                again, header = self._bundle([entries[n] for n in late], type)
+            except (Unreachable, TransactionFailed):
+                break  # nothing more was done: they stay put off
+            for n, result in zip(late, again, strict=True):
+                results[n] = result
+            attempt += 1
+        return results
+
+    def _bundle(self, entries: Sequence[Entry], type: str) -> tuple[list[EntryResult], str | None]:
+        """The results, and when the server wants to be asked again."""
         body = {"resourceType": "Bundle", "type": type, "entry": list(entries)}
         answer = self.request("POST", "", body=body, headers=_WHOLE)
         if not answer.ok:
             raise failure(answer, f"the {type}")
-        return read_results(answer, entries, type)
+        return read_results(answer, entries, type), answer.headers.get("Retry-After")
 
     def create(self, resource: Mapping[str, Any], *, if_none_exist: str | None = None) -> EntryResult:
         """Create one resource: status 201, or 200 when ``if_none_exist`` found it.

@@ -136,6 +136,12 @@ def elsewhere(status: int, url: str, location: str | None, *, sent: bool) -> Fau
     )
 
 
+def at_rest(seconds: float) -> Fault:
+    """Nothing is asked for a while (the circuit of ``retry.py`` is open)."""
+    text = f"it has failed too often to be asked again so soon; in {seconds:.0f} s one request may try"
+    return Fault(text, final=True, sent=False, kind="not asked")
+
+
 def not_fhir(content: str, url: str) -> Fault:
     """A success that is not FHIR JSON: a login page, a web server's welcome."""
     named = content if _MEDIA_TYPE.fullmatch(content) else "something"

@@ -30,7 +30,7 @@ from mesofhir.server.address import Address, Origin, link
 from mesofhir.server.answers import Answer, read_answer
 from mesofhir.server.auth import Auth
 from mesofhir.server.query import names_somebody
-from mesofhir.server.retry import READ_AGAIN, WRITE_AGAIN, Clock, Patience, Retry, retry_after
+from mesofhir.server.retry import Clock, Patience, Retry, again_after, again_without_answer, is_failure, retry_after
 
 log = logging.getLogger("mesofhir.server")
 
@@ -101,8 +101,8 @@ class Door:
             raise UsageError(f"the file with the certificates to trust does not exist: {ca}")
         self.address = address
         self._auth, self._timeouts, self._max_bytes = auth, timeouts, max_bytes
-        self._retry, self._clock = retry, clock
-        self._patience = Patience(retry, clock)
+        self._clock, self._patience = clock, Patience(retry)
+        self._renewing, self._unknown_to_it = threading.Lock(), False
         self._verify: bool | str = str(ca) if ca is not None else True
         self._user_agent = user_agent
         # A proxy would read what plain http sends to this very machine.
@@ -156,23 +156,50 @@ class Door:
         _check(url, sent)
         return self._settle(_Call(method, url, data, sent, reads, str(self.address.origin), told))
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether asking on would be in vain: it has long been silent, or it does not know us."""
+        return self._patience.is_open() or self._unknown_to_it
+
+    def waited(self, attempt: int, header: str | None = None) -> bool:
+        """Wait before the next attempt; False, without waiting, if there is to be none.
+
+        :param attempt: how many were made, from 1
+        :param header: the Retry-After of the answer
+        """
+        asked = retry_after(header, self._clock.now())
+        seconds = self._patience.pause(attempt, asked, self._clock.random())
+        if seconds is not None:
+            self._clock.sleep(seconds)
+        return seconds is not None
+
     def _settle(self, call: _Call) -> Answer:
         """Attempts, until one settles the matter."""
         attempt, renewed = 1, False
         while True:
+            if rest := self._patience.closed_for(self._clock.tick()):
+                _raise(call, faults.at_rest(rest), attempt - 1)
+            ours = self._auth.headers(self.address.origin)
             got = self._redirected(call)
+            failed = isinstance(got, faults.Fault) or is_failure(got.status)
+            self._patience.came(not failed, self._clock.tick())
             if isinstance(got, faults.Fault):
-                again = not got.final and (call.reads or not got.sent)
-                if not (again and self._patience.wait(attempt)):
+                again = again_without_answer(reads=call.reads, sent=got.sent, final=got.final)
+                if not (again and self.waited(attempt)):
                     _raise(call, got, attempt)
-            elif got.status == 401 and not renewed and self._auth.renew():
+            elif got.status == 401 and not renewed and self._renewed(ours):
                 renewed = True
                 continue  # the server did nothing: with new credentials this is a first attempt
             else:
-                again = got.status in (READ_AGAIN if call.reads else WRITE_AGAIN)
-                if not (again and self._patience.wait(attempt, got.headers.get("Retry-After"))):
+                again = again_after(got.status, reads=call.reads)
+                if not (again and self.waited(attempt, got.headers.get("Retry-After"))):
                     return self._judged(call, got, attempt)
             attempt += 1
+
+    def _renewed(self, refused: Mapping[str, str]) -> bool:
+        """Whether there are other credentials than those that were refused: renewed once for all threads."""
+        with self._renewing:
+            return self._auth.headers(self.address.origin) != refused or self._auth.renew()
 
     def _redirected(self, call: _Call) -> Answer | faults.Fault:
         """One attempt, with the redirects of a GET inside the origin followed."""
@@ -245,6 +272,7 @@ class Door:
         status, said = answer.status, "".join(f"\n  {line}" for line in answer.issues)
         tail = f" ({call.told}, {attempts} attempts){said}" if attempts > 1 else f" ({call.told}){said}"
         server = call.server
+        self._unknown_to_it = status == 401
         if status == 401:
             raise NotAuthorised(f"{server} does not know us: 401; look at the credentials{tail}")
         if status == 403:

@@ -127,13 +127,21 @@ def refusing() -> Iterator[str]:
 
 @dataclass
 class StillClock:
-    """A clock that stands still, a sleep that takes no time, and chance that always says a half."""
+    """A clock that stands still, a sleep that takes no time, and chance that always says a half.
+
+    :param moves: sleeping moves the clock on by as much
+    """
 
     slept: list[float] = field(default_factory=list)
     now: float = 1_800_000_000.0  # 2027-01-15T08:00:00Z
+    moves: bool = False
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds if self.moves else 0
 
     def clock(self) -> Clock:
-        return Clock(now=lambda: self.now, sleep=self.slept.append, random=lambda: 0.5)
+        return Clock(now=lambda: self.now, sleep=self.sleep, random=lambda: 0.5, tick=lambda: self.now)
 
 
 def client(

@@ -1,10 +1,12 @@
 """One exchange with a server that drips, floods, drops, lies or sends elsewhere."""
 
 import gzip
+import threading
 import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -382,6 +384,52 @@ def test_an_outage_costs_at_most_the_budget() -> None:
         assert (len(still.slept), len(server.requests)) == (100, 180)
 
 
+@pytest.mark.parametrize("status", [500, 503, 504])
+def test_an_outage_of_an_hour_is_asked_about_a_few_times(status: int) -> None:
+    """The circuit: nothing is sent while it is open, and one request a while tries whether the server is back."""
+    still = StillClock(moves=True)
+    begun, calls = still.now, 0
+    behave = lambda exchange: (  # noqa: E731
+        exchange.answer(status) if still.now < begun + 3600 else exchange.answer(200, PATIENT)
+    )
+    with against(behave, still) as (server, fhir):
+        while still.now < begun + 3600:
+            calls += 1
+            with pytest.raises(Unreachable):
+                fhir.read("Patient", "1")
+            if fhir.hopeless:
+                with pytest.raises(Unreachable, match="failed too often to be asked again so soon"):
+                    fhir.create({"resourceType": "Patient"})  # not sent, so nothing about it is unknown
+            still.sleep(1.0)
+        assert calls > 1000
+        assert len(server.requests) < 50
+        assert sum(1 for x in still.slept if x != 1.0) < 30
+        still.sleep(300.0)
+        assert fhir.read("Patient", "1").status == 200
+        assert not fhir.hopeless
+        assert fhir.create({"resourceType": "Patient"}).location == "Patient/1"
+
+
+def test_nobody_to_talk_to_for_an_hour() -> None:
+    still = StillClock(moves=True)
+    begun = still.now
+    with refusing() as url, client(url, still) as fhir:
+        while still.now < begun + 3600:
+            with pytest.raises(Unreachable):
+                fhir.create({"resourceType": "Patient"})
+            still.sleep(10.0)
+    assert sum(1 for x in still.slept if x != 10.0) < 30  # retries
+
+
+def test_a_retry_after_of_a_day_is_not_waited_for() -> None:
+    still = StillClock(moves=True)
+    with against(always(429, Retry_After="86400"), still) as (server, fhir):
+        with pytest.raises(Unreachable, match="come back in 86400 s"):
+            fhir.create({"resourceType": "Patient"})
+        assert (len(server.requests), still.slept) == (1, [])
+        assert not fhir.hopeless  # it is well, and said when
+
+
 def test_it_goes_on_when_the_server_is_back() -> None:
     answers = [(200, PATIENT), (503, None), (429, None)]
     behave = lambda exchange: exchange.answer(*answers.pop())  # noqa: E731
@@ -420,6 +468,25 @@ def test_expired_credentials_are_renewed_once(write: bool) -> None:
             other.read("Patient", "1")
 
 
+def test_workers_renew_expired_credentials_once_for_all() -> None:
+    """In the middle of a run the token expires: whoever hears of it first renews it, and the others use that."""
+    together = threading.Barrier(4)
+
+    def behave(exchange: Exchange) -> None:
+        if exchange.headers["Authorization"] == "Bearer old":
+            together.wait(5)
+            exchange.answer(401)
+        else:
+            exchange.answer(200, PATIENT if exchange.headers["Authorization"] == "Bearer new" else None)
+
+    auth = Renewing()
+    auth.tokens = ["old", "new", "never asked for"]
+    with against(behave, auth=auth) as (server, fhir), ThreadPoolExecutor(4) as pool:
+        assert {answer.status for answer in pool.map(lambda n: fhir.read("Patient", "1"), range(4))} == {200}
+        assert len(server.requests) == 8
+    assert auth.tokens == ["new", "never asked for"]
+
+
 def test_credentials_that_are_renewed_in_vain_end() -> None:
     always_new = Renewing()
     always_new.tokens = ["old"] * 9
@@ -427,6 +494,7 @@ def test_credentials_that_are_renewed_in_vain_end() -> None:
         with pytest.raises(NotAuthorised):
             fhir.read("Patient", "1")
         assert len(server.requests) == 2
+        assert fhir.hopeless
 
 
 def test_netrc_and_environment_change_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

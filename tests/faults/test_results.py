@@ -2,14 +2,15 @@
 
 import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from mesofhir.errors import Refused, UnknownOutcome
-from mesofhir.server import TooLarge, TransactionFailed
-from tests.faults.fault_server import PATIENT, Exchange, FaultServer, against, always, client
+from mesofhir.server import Server, TooLarge, TransactionFailed
+from tests.faults.fault_server import PATIENT, Exchange, FaultServer, StillClock, against, always, client
 
 Json = dict[str, Any]
 NS = "https://clinic.example/n/patient"
@@ -336,7 +337,7 @@ def test_a_put_that_is_answered_for_another_id_is_unknown() -> None:
 
 def test_a_batch_tells_what_became_of_each() -> None:
     refused = {"response": {"status": "422", "outcome": outcome("error", "Rossi: value not allowed")}}
-    later = {"response": {"status": "429 Too Many Requests"}}
+    later = {"response": {"status": "409 Conflict"}}
     minimal = {
         "response": {"status": "200 OK", "location": "https://x/fhir/Patient/id-d/_history/7", "etag": "7"}
     }
@@ -344,7 +345,7 @@ def test_a_batch_tells_what_became_of_each() -> None:
     body = response(got("a"), refused, later, minimal, words, type="batch-response")
     with against(always(200, body)) as (server, fhir):
         results = fhir.bundle([sent(key) for key in "abcde"], type="batch")
-        assert [result.status for result in results] == [201, 422, 429, 200, 201]
+        assert [result.status for result in results] == [201, 422, 409, 200, 201]
         assert [result.ok for result in results] == [True, False, False, True, True]
         assert [result.location for result in results] == [
             "Patient/id-a",
@@ -360,6 +361,72 @@ def test_a_batch_tells_what_became_of_each() -> None:
         request = server.requests[0]
         assert (request.path, request.headers["Prefer"]) == ("/fhir", "return=representation")
         assert json.loads(request.body)["type"] == "batch"
+
+
+class Busy:
+    """A server that puts off some entries of a batch."""
+
+    def __init__(self, *put_off: str, then: Callable[[Exchange], None] | None = None, **headers: str) -> None:
+        self.put_off, self.then, self.headers, self.batches = [*put_off], then, headers, list[str]()
+
+    def __call__(self, exchange: Exchange) -> None:
+        entries = json.loads(exchange.request_body)["entry"]
+        keys = "".join(e["resource"]["identifier"][0]["value"] for e in entries)
+        if self.batches and self.then:
+            self.batches.append(keys)
+            return self.then(exchange)
+        late = self.put_off.pop(0) if self.put_off else ""
+        answers = [{"response": {"status": "429 Too Many"}} if k in late else got(k) for k in keys]
+        self.batches.append(keys)
+        return exchange.answer(200, response(*answers, type="batch-response"), **self.headers)
+
+
+def statuses(fhir: Server, keys: str) -> list[int]:
+    return [result.status for result in fhir.bundle([sent(key) for key in keys], type="batch")]
+
+
+def test_only_what_was_put_off_inside_a_batch_is_sent_again() -> None:
+    still, busy = StillClock(), Busy("bde", "d", Retry_After="7")
+    with against(busy, still) as (_, fhir):
+        results = fhir.bundle([sent(key) for key in "abcde"], type="batch")
+        assert [result.location for result in results] == [f"Patient/id-{key}" for key in "abcde"]
+    assert busy.batches == ["abcde", "bde", "d"]
+    assert still.slept == [7, 7]
+
+
+def test_what_is_always_put_off_is_told() -> None:
+    busy = Busy(*["b"] * 9)
+    with against(busy) as (_, fhir):
+        assert statuses(fhir, "abc") == [201, 429, 201]
+    assert busy.batches == ["abc", "b", "b"]
+
+
+def test_what_is_put_off_for_a_day_is_told_at_once() -> None:
+    busy = Busy("b", Retry_After="86400")
+    with against(busy) as (_, fhir):
+        assert statuses(fhir, "abc") == [201, 429, 201]
+    assert busy.batches == ["abc"]
+
+
+@pytest.mark.parametrize("then", [always(400), always(401), always(413)])
+def test_what_was_done_before_a_refusal_stays_accounted_for(then: Callable[[Exchange], None]) -> None:
+    with against(Busy("b", then=then)) as (_, fhir):
+        assert statuses(fhir, "abc") == [201, 429, 201]
+
+
+@pytest.mark.parametrize("then", [always(503), Exchange.drop, always(200, outcome("error"))])
+def test_an_answer_that_is_lost_on_the_second_time_is_unknown(then: Callable[[Exchange], None]) -> None:
+    with against(Busy("b", then=then)) as (server, fhir):
+        with pytest.raises(UnknownOutcome):
+            statuses(fhir, "abc")
+        assert len(server.requests) == 2
+
+
+def test_nothing_of_a_transaction_is_put_off() -> None:
+    with against(always(200, response(got("a"), {"response": {"status": "429"}}))) as (server, fhir):
+        with pytest.raises(UnknownOutcome, match="its entry 1 has the status 429"):
+            fhir.bundle([sent("a"), sent("b")])
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from mesofhir.server import identifier_query, search_value
 from mesofhir.server.capability import read_capabilities
 from mesofhir.server.outcomes import issues, lines, safe_path, safe_text
 from mesofhir.server.query import is_personal
-from mesofhir.server.retry import Clock, Patience, Retry, retry_after
+from mesofhir.server.retry import retry_after
 
 
 @pytest.mark.parametrize(
@@ -286,13 +286,3 @@ NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:
     assert retry_after(header, NOW) == seconds
-
-
-def test_waits_grow_with_jitter_and_end() -> None:
-    slept: list[float] = []
-    chance = iter([0.0, 0.5, 0.999, 0.5])
-    clock = Clock(now=lambda: NOW, sleep=slept.append, random=lambda: next(chance))
-    patience = Patience(Retry(attempts=5, base=1.0, ceiling=3.0, budget=4), clock)
-    assert [patience.wait(attempt) for attempt in (1, 2, 3, 4, 5)] == [True] * 4 + [False]
-    assert slept == [0.0, 1.0, 0.999 * 3.0, 1.5]
-    assert not patience.wait(1)  # the budget is spent
