@@ -1,5 +1,6 @@
 """One FHIR server: the only door to the network, and the only place where ``requests`` is imported."""
 
+from mesofhir.server.abilities import Abilities, Settled, TypeAbilities
 from mesofhir.server.answers import Answer
 from mesofhir.server.auth import Auth, Basic, Bearer, Secret, from_environment, from_file
 from mesofhir.server.bundles import EntryResult, TooLarge, TransactionFailed
@@ -7,12 +8,14 @@ from mesofhir.server.capability import Capabilities, TypeCapability
 from mesofhir.server.client import Server
 from mesofhir.server.http import Timeouts
 from mesofhir.server.outcomes import Issue
+from mesofhir.server.preset import Preset, preset, preset_of
 from mesofhir.server.query import identifier_query, search_value
 from mesofhir.server.retry import Clock, Retry
 from mesofhir.server.sandboxes import is_public_sandbox
 from mesofhir.server.search import Search, Version
 
 __all__ = [
+    "Abilities",
     "Answer",
     "Auth",
     "Basic",
@@ -21,18 +24,23 @@ __all__ = [
     "Clock",
     "EntryResult",
     "Issue",
+    "Preset",
     "Retry",
     "Search",
     "Secret",
     "Server",
+    "Settled",
     "Timeouts",
     "TooLarge",
     "TransactionFailed",
+    "TypeAbilities",
     "TypeCapability",
     "Version",
     "from_environment",
     "from_file",
     "identifier_query",
     "is_public_sandbox",
+    "preset",
+    "preset_of",
     "search_value",
 ]

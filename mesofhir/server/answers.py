@@ -44,6 +44,12 @@ class Answer:
         return outcomes.lines(self.body)
 
 
+def not_offered(why: str, url: str) -> Answer:
+    """What a server would say to what it does not offer: it is spared the question."""
+    issue = {"severity": "error", "code": "not-supported", "diagnostics": why}
+    return Answer(405, {}, {"resourceType": "OperationOutcome", "issue": [issue]}, url)
+
+
 def version_of(resource: Any) -> str | None:
     """``meta.versionId`` of a resource, if it has one."""
     meta = resource.get("meta") if isinstance(resource, dict) else None

@@ -7,9 +7,12 @@ does both. So what is not said is None here, to be settled by a preset or by a h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+_DEFINITION: Final = re.compile(r"http://hl7\.org/fhir/OperationDefinition/(?:[A-Z][A-Za-z]+-)?([a-z-]+)(?:\|.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class TypeCapability:
     :param interactions: codes such as ``create``, ``search-type``
     :param versioning: ``no-version``, ``versioned`` or ``versioned-update`` (If-Match is understood)
     :param search_params: names
+    :param operations: names without the dollar: ``validate``, ``everything``
     """
 
     name: str
@@ -30,6 +34,7 @@ class TypeCapability:
     update_create: bool | None = None
     versioning: str | None = None
     search_params: frozenset[str] | None = None
+    operations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Capabilities:
     :param types: by resource type, as listed; :meth:`of` also knows the others
     :param transaction: a Bundle at the base, all or nothing
     :param batch: a Bundle at the base, each entry for itself
+    :param operations: those at the base, as of a type
     """
 
     fhir_version: str | None = None
@@ -49,6 +55,7 @@ class Capabilities:
     interactions: frozenset[str] | None = None
     transaction: bool | None = None
     batch: bool | None = None
+    operations: frozenset[str] = frozenset()
 
     def of(self, resource_type: str) -> TypeCapability:
         """What is said about a type; for one that is not listed, nothing."""
@@ -71,6 +78,7 @@ def read_capabilities(statement: Mapping[str, Any]) -> Capabilities:
         interactions=codes,
         transaction=True if codes and "transaction" in codes else None,
         batch=True if codes and "batch" in codes else None,
+        operations=_operations(rest),
     )
 
 
@@ -84,7 +92,16 @@ def _type(raw: Mapping[str, Any]) -> TypeCapability:
         update_create=_flag(raw.get("updateCreate")),
         versioning=_text(raw.get("versioning")),
         search_params=_codes(raw.get("searchParam"), "name"),
+        operations=_operations(raw),
     )
+
+
+def _operations(raw: Mapping[str, Any]) -> frozenset[str]:
+    """By their names, and by HL7's definitions of them: a server may name ``$everything`` as it pleases."""
+    found = _dicts(raw.get("operation"))
+    named = {each["name"].lstrip("$") for each in found if isinstance(each.get("name"), str)}
+    defined = [_DEFINITION.fullmatch(str(each.get("definition"))) for each in found]
+    return frozenset(named | {match[1] for match in defined if match})
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

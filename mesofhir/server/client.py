@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from mesofhir.errors import Refused, Unreachable, UsageError
 from mesofhir.server import search
+from mesofhir.server.abilities import Abilities
 from mesofhir.server.address import Address
 from mesofhir.server.answers import Answer
 from mesofhir.server.auth import Auth
@@ -138,6 +139,10 @@ class Server:
                     )
                 self._capabilities = read_capabilities(answer.body or {})
             return self._capabilities
+
+    def keep_to(self, abilities: Abilities) -> None:
+        """From now on nothing is asked that the server does not offer: such a request is answered 405 here."""
+        self._door.abilities = abilities
 
     def search(self, resource_type: str, params: Params, *, count: int = 200) -> Search:
         """The resources that match, each once; read page by page while iterating.

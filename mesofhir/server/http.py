@@ -26,8 +26,9 @@ from urllib3.exceptions import HTTPError
 from mesofhir.errors import NotAuthorised, UnknownOutcome, Unreachable, UsageError
 from mesofhir.fhir.exactjson import encode
 from mesofhir.server import faults, wire
+from mesofhir.server.abilities import Abilities
 from mesofhir.server.address import Address, Origin, link
-from mesofhir.server.answers import Answer, read_answer
+from mesofhir.server.answers import Answer, not_offered, read_answer
 from mesofhir.server.auth import Auth
 from mesofhir.server.query import names_somebody
 from mesofhir.server.retry import Clock, Patience, Retry, again_after, again_without_answer, is_failure, retry_after
@@ -107,6 +108,7 @@ class Door:
         self._user_agent = user_agent
         # A proxy would read what plain http sends to this very machine.
         self._proxies = {} if address.loopback else get_environ_proxies(address.url)
+        self.abilities: Abilities | None = None  # what the server offers, once somebody keeps us to it
         self._mine = threading.local()
         self._sessions: list[wire.Session] = []
         self._lock = threading.Lock()
@@ -137,7 +139,8 @@ class Door:
         :param body: sent as FHIR JSON
         :param form: sent form-encoded: a search, so that its values stand in no URL
         :param reads: it changes nothing on the server; known by itself for GET, HEAD and forms
-        :returns: 2xx, 304, 501 and whatever other 4xx the caller is to judge
+        :returns: 2xx, 304, 501 and whatever other 4xx the caller is to judge; 405 without asking, where the server
+            does not offer it (see :attr:`abilities`)
         :raises NotAuthorised: 401, 403
         :raises Unreachable: no answer or not a FHIR server's; nothing was changed
         :raises UnknownOutcome: a write may have been done, and nobody said so
@@ -154,6 +157,8 @@ class Door:
         told = f"{method} {self.address.told(url)}"
         sent |= dict(headers or {})
         _check(url, sent)
+        if self.abilities and (why := self.abilities.refusal(method, path, body=body, form=form or (), headers=headers)):
+            return not_offered(why, url)
         return self._settle(_Call(method, url, data, sent, reads, str(self.address.origin), told))
 
     @property
