@@ -8,7 +8,7 @@ from mesofhir.server.capability import Capabilities, TypeCapability
 from mesofhir.server.client import Server
 from mesofhir.server.http import Timeouts
 from mesofhir.server.outcomes import Issue
-from mesofhir.server.preset import Preset, preset, preset_of
+from mesofhir.server.preset import Preset, find_preset, preset_of
 from mesofhir.server.query import identifier_query, search_value
 from mesofhir.server.retry import Clock, Retry
 from mesofhir.server.sandboxes import is_public_sandbox
@@ -36,11 +36,11 @@ __all__ = [
     "TypeAbilities",
     "TypeCapability",
     "Version",
+    "find_preset",
     "from_environment",
     "from_file",
     "identifier_query",
     "is_public_sandbox",
-    "preset",
     "preset_of",
     "search_value",
 ]

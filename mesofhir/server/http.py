@@ -157,7 +157,8 @@ class Door:
         told = f"{method} {self.address.told(url)}"
         sent |= dict(headers or {})
         _check(url, sent)
-        if self.abilities and (why := self.abilities.refusal(method, path, body=body, form=form or (), headers=headers)):
+        why = self.abilities.refusal(method, path, body=body, form=form or (), headers=headers) if self.abilities else ""
+        if why:
             return not_offered(why, url)
         return self._settle(_Call(method, url, data, sent, reads, str(self.address.origin), told))
 

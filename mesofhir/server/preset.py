@@ -105,7 +105,7 @@ NOTHING: Final = Preset()
 """The preset of a server of which nothing is known."""
 
 
-def preset(name: str, folder: Path | None = None) -> Preset:
+def find_preset(name: str, folder: Path | None = None) -> Preset:
     """A preset that comes with mesofhir, by its name, or one in a file.
 
     :param name: ``epic-like``; or a path, which ends in ``.toml``

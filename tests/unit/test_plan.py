@@ -6,7 +6,7 @@ import pytest
 
 from mesofhir.server.abilities import Abilities, settle
 from mesofhir.server.capability import read_capabilities
-from mesofhir.server.preset import NOTHING, Preset, preset, read_preset
+from mesofhir.server.preset import NOTHING, Preset, find_preset, read_preset
 from mesofhir.sync.plan import Plan, Step
 
 ALL = ["create", "read", "update", "search-type"]
@@ -104,11 +104,11 @@ def test_a_server_that_says_nothing_is_not_written() -> None:
     made = Plan(Abilities(read_capabilities({})))
     assert made.of("CarePlan").step == Step.NONE
     assert "create: unknown (not said)" in made.of("CarePlan").why
-    assert Plan(Abilities(read_capabilities({}), preset("hapi"))).of("CarePlan").step == Step.TRANSACTION
+    assert Plan(Abilities(read_capabilities({}), find_preset("hapi"))).of("CarePlan").step == Step.TRANSACTION
 
 
 def test_what_a_statement_denies_no_preset_allows() -> None:
-    made = plan(type_("CarePlan", *READS), type_("Goal", *ALL, conditionalCreate=False), preset=preset("hapi"))
+    made = plan(type_("CarePlan", *READS), type_("Goal", *ALL, conditionalCreate=False), preset=find_preset("hapi"))
     assert made.of("CarePlan").step == Step.NONE
     assert made.of("Goal").blind
     assert made.of("Condition").step == Step.NONE  # not listed: `others` are those that are
@@ -161,7 +161,7 @@ def test_a_vendor_that_declares_more_than_it_takes(name: str) -> None:
     """A preset takes back: the statement declares all, and the plan is the vendor's."""
     kinds = [*TAKEN[name], "DocumentReference"]
     types = [type_(kind, *ALL, conditionalCreate=True) for kind in dict.fromkeys(kinds)]
-    made = plan(*types, system=("transaction", "batch"), preset=preset(name))
+    made = plan(*types, system=("transaction", "batch"), preset=find_preset(name))
     assert {kind: made.of(kind).step for kind in TAKEN[name]} == TAKEN[name]
 
 
@@ -184,7 +184,7 @@ def concept(code: str) -> dict[str, Any]:
 )
 def test_what_a_vendor_refuses_goes_another_way(name: str, resource: dict[str, Any], why: str) -> None:
     kinds = ("Condition", "Procedure", "AllergyIntolerance", "DocumentReference")
-    made = plan(*(type_(k, *ALL) for k in kinds), system=("batch",), preset=preset(name))
+    made = plan(*(type_(k, *ALL) for k in kinds), system=("batch",), preset=find_preset(name))
     step, reason = made.step(resource)
     assert step == (Step.DOCUMENT if why else made.of(resource["resourceType"]).step)
     assert why in reason

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from mesofhir.errors import UsageError
-from mesofhir.server.preset import NOTHING, names, preset, preset_of
+from mesofhir.server.preset import NOTHING, find_preset, names, preset_of
 
 
 @pytest.mark.parametrize("name", names())
 def test_each_that_comes_with_mesofhir(name: str) -> None:
-    found = preset(name)
+    found = find_preset(name)
     assert found.name == name
     assert found.about
 
@@ -22,7 +22,7 @@ def test_by_the_name_of_the_software() -> None:
 
 def test_one_of_the_users_own(tmp_path: Path) -> None:
     (tmp_path / "ours.toml").write_text('batch = true\n[types.Goal]\ncan = ["read"]\n')
-    ours = preset("ours.toml", tmp_path)
+    ours = find_preset("ours.toml", tmp_path)
     assert (ours.name, ours.batch, ours.of("Goal").can) == ("ours", True, {"read"})
     assert ours.of("CarePlan").can is None
 
@@ -43,7 +43,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(text)
     with pytest.raises(UsageError) as why:
-        preset(str(file))
+        find_preset(str(file))
     assert words in str(why.value)
     assert str(why.value).startswith(str(file))
 
@@ -55,5 +55,5 @@ def test_no_such_preset(tmp_path: Path) -> None:
         (str(tmp_path / "no.toml"), "cannot be read: No such file"),
     ):
         with pytest.raises(UsageError) as why:
-            preset(name)
+            find_preset(name)
         assert words in str(why.value)
