@@ -157,8 +157,8 @@ class Door:
         told = f"{method} {self.address.told(url)}"
         sent |= dict(headers or {})
         _check(url, sent)
-        why = self.abilities.refusal(method, path, body=body, form=form or (), headers=headers) if self.abilities else ""
-        if why:
+        offer = self.abilities
+        if offer and (why := offer.refusal(method, path, body=body, form=form or (), headers=headers)):
             return not_offered(why, url)
         return self._settle(_Call(method, url, data, sent, reads, str(self.address.origin), told))
 
