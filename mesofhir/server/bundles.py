@@ -14,6 +14,7 @@ from typing import Any
 from mesofhir.errors import Refused, UnknownOutcome
 from mesofhir.server.answers import Answer, version_from_etag, version_of
 from mesofhir.server.outcomes import Issue, issues
+from mesofhir.server.retry import is_failure
 
 _LOCATION = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/?#]+)(?:/_history/([^/?#]+))?/?$")
 _TOO_MANY = re.compile(
@@ -52,6 +53,11 @@ class EntryResult:
     def ok(self) -> bool:
         """Whether it was done."""
         return 200 <= self.status < 300
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it may have been done or not, as after the same status to a request of its own."""
+        return is_failure(self.status)
 
 
 def failure(answer: Answer, what: str) -> TransactionFailed:

@@ -162,14 +162,21 @@ class People:
                 self._make(people[: len(people) // 2])
                 self._make(people[len(people) // 2 :])
         except UnknownOutcome as why:
-            self._search(people)
-            self.failed |= {m.link: UnknownOutcome(str(why)) for m in self._open(people)}
+            self._look_for(people, str(why))
         except TransactionFailed as why:
             for m in people:
                 self._fail(m.link, str(why))
         else:
             for m, r in zip(people, results, strict=True):
                 self._judge_made(m, r)
+            self._look_for([m for m, r in zip(people, results, strict=True) if r.unknown], "the server failed")
+
+    def _look_for(self, people: list[Made], why: str) -> None:
+        """After answers that say neither yes nor no: who is there? Nobody is sent again."""
+        self._search(people)
+        for m in self._open(people):
+            what = f"{m.link.table} {m.link.key}: the {m.link.kind} was sent and is not there (yet)"
+            self.failed[m.link] = UnknownOutcome(f"{what}; look at it before pushing again: {why}")
 
     def _entry(self, m: Made) -> Resource:
         condition = identifier_query(self.clinic.system(m.link.table), m.link.key)
@@ -188,10 +195,7 @@ class People:
             self.found[m.link] = resource
             if r.status == 201:
                 self._made.add(m.link)
-        elif r.status >= 500:
-            why = f"{m.link.table} {m.link.key}: the server answered {r.status} to {what}"
-            self.failed[m.link] = UnknownOutcome(why)
-        elif r.status not in (409, 412):  # then somebody else made it, or several
+        elif not r.unknown and r.status not in (409, 412):  # these: somebody else made it, or several
             self._fail(m.link, f"the server refused {what}: " + ("; ".join(map(str, r.issues)) or str(r.status)))
 
 
