@@ -8,35 +8,29 @@ never followed by sending again, but by looking.
 
 from __future__ import annotations
 
-import random
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from mesofhir.errors import NotAllDone, Refused, UnknownOutcome
 from mesofhir.fhir.picture import changes
-from mesofhir.fhir.references import references, renamed, without
+from mesofhir.fhir.references import references, without
 from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import tail
-from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query
+from mesofhir.server import Server, identifier_query
 from mesofhir.sync.allergies import Allergies
 from mesofhir.sync.change import Change, former, is_taken_back, said_again
+from mesofhir.sync.delivery import TRIES, Contended, Delivery, Sent, Write, referring, told, wait
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.former import said, still, suspects
 from mesofhir.sync.parts import Limits, in_order, name
 from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.report import Outcome, Remark, Result
 
-TRIES: Final = 8
 Resource = dict[str, Any]
-
-
-class Contended(NotAllDone):
-    """Others kept changing the same resources."""
 
 
 @dataclass
@@ -121,80 +115,67 @@ class Exchange:
 
         :returns: what it had already
         """
-        parts = self.limits.parts([(m, m.resource) for m in items])
-        held = [pair for part in parts for pair in self._offer_part(part)]
+        held: list[tuple[Made, Resource]] = []
+        waiting = {m.link: m for m in items}
+        while waiting:
+            sent = self._deliver([self._create(m) for m in waiting.values()])
+            found = self._look_for([s.write.link for s in sent if s.fate == "unknown"])
+            for s in sent:
+                if s.fate == "found" and s.resource is not None:
+                    found[s.write.link] = s.resource
+            held += [(waiting[link], x) for link, x in found.items()]
+            waiting = {s.write.link: waiting[s.write.link] for s in sent if s.fate == "untried"}
         for m, x in held:
             self.check_subject(m.link, x)
         return held
 
-    def _offer_part(self, part: list[Made]) -> list[tuple[Made, Resource]]:
-        links = [m.link for m in part]
-        for attempt in range(TRIES):
-            self.wait(attempt)
-            blind = self.finder.blind(link.kind for link in links)
-            try:
-                return self._create(part, blind)
-            except TooLarge as why:
-                if len(part) == 1:
-                    raise self._explained(why, links) from None
-                return [pair for half in _halves(part) for pair in self._offer_part(half)]
-            except TransactionFailed as why:
-                if why.status == 409:  # another made one of these first: ask again
-                    continue
-                self.finder.learn_from(why, (link.kind for link in links))
-                if self.finder.blind(link.kind for link in links) == blind:
-                    raise self._explained(why, links) from None
-        raise Contended("others made the same resources all the time; push again")
+    def _create(self, m: Made) -> Write:
+        condition = identifier_query(self.clinic.system(m.link.table), m.link.key)
+        return Write(m.link, "create", m.resource, condition)
 
-    def _create(self, part: list[Made], blind: Set[str]) -> list[tuple[Made, Resource]]:
-        """One transaction.
-
-        :param blind: the types that have to be looked for beforehand
-        :returns: what the server had already
-        """
-        there = self.find([m.link for m in part if m.link.kind in blind])
-        for link, x in there.items():
-            self.call(link, x)
-        new = [m for m in part if m.link not in there]
-        urns = {name(m): f"urn:uuid:{m.handle}" for m in new}
-        try:
-            results = self.server.bundle([self._entry(m, self.names | urns, m.link.kind in blind) for m in new])
-        except UnknownOutcome:
-            results = self._look_for(new)
-        held = [(m, there[m.link]) for m in part if m.link in there]
-        for m, r in zip(new, results, strict=True):
-            x = r.resource or self._read(m.link, r.location or "")
-            self.call(m.link, x)
-            self._tell_issues(m.link, r)
-            if r.status == 201:
-                self.note(m.link, "created")
-            else:
-                held.append((m, x))
-        return held
-
-    def _entry(self, m: Made, names: Mapping[str, str], blind: bool) -> Resource:
-        request = {"method": "POST", "url": m.link.kind}
-        if not blind:
-            request["ifNoneExist"] = identifier_query(self.clinic.system(m.link.table), m.link.key)
-        resource = self._referring(m.resource, names)
-        return {"fullUrl": f"urn:uuid:{m.handle}", "resource": resource, "request": request}
-
-    def _look_for(self, part: list[Made]) -> list[EntryResult]:
+    def _look_for(self, lost: list[Link]) -> dict[Link, Resource]:
         """After a lost answer: nothing is sent again.
 
         :raises UnknownOutcome: not everything is there
         """
-        found = self.find([m.link for m in part])
-        lost = [m.link for m in part if m.link not in found]
-        if lost:
-            raise self._lost(lost, f"{len(lost)} of {len(part)} resources are not on the server (yet)")
-        return [EntryResult(200, resource=found[m.link]) for m in part]
+        found = self.find(lost)
+        missing = [link for link in lost if link not in found]
+        if missing:
+            raise self._lost(missing, f"{len(missing)} of {len(lost)} resources are not on the server (yet)")
+        for link, x in found.items():
+            self.call(link, x)
+        return found
+
+    def _deliver(self, writes: list[Write]) -> list[Sent]:
+        """:raises NotAllDone: the server does not take something"""
+        delivery = Delivery(
+            self.server, self.clinic, self.finder, self, self.subject, self.names, self.ours, self.limits, self.pause
+        )
+        sent = delivery.deliver(writes)
+        for s in sent:
+            if s.fate == "refused" and s.error is not None:
+                raise s.error
+        return sent
+
+    def intend(self, writes: Sequence[Write], step: str) -> None:
+        """See :class:`mesofhir.sync.delivery.Journal`."""
+
+    def record(self, sent: Sequence[Sent]) -> None:
+        """See :class:`mesofhir.sync.delivery.Journal`."""
+        for s in sent:
+            if s.resource is not None and s.write.method == "create":
+                self.call(s.write.link, s.resource)
+            for issue in s.issues:
+                if issue.severity != "information":
+                    self.remark(s.write.link, "server", str(issue))
+            if s.fate in ("created", "refused"):
+                self.note(s.write.link, s.fate)
 
     def _read(self, link: Link, location: str) -> Resource:
         kind, _, logical = location.partition("/")
         answer = self.server.read(kind, logical) if logical else None
         if answer is None or answer.body is None:
-            raise Refused(f"{_told(link)}: the server does not show what it says it has")
+            raise Refused(f"{told(link)}: the server does not show what it says it has")
         return answer.body
 
     # --- compare ------------------------------------------------------------------------------------------
@@ -210,7 +191,7 @@ class Exchange:
         if strange:
             self.note(link, "blocked")
             raise NotAllDone(
-                f"{_told(link)}: {link.kind}/{x.get('id')} on the server carries this key and belongs to another "
+                f"{told(link)}: {link.kind}/{x.get('id')} on the server carries this key and belongs to another "
                 f"patient than {self.subject or self.patient.key}; it was left alone. A key is one in all the namespace"
             )
 
@@ -259,7 +240,7 @@ class Exchange:
             return None
         drawn, doubts = m.over(then)
         self._tell_more(m, drawn)
-        new = self._referring(drawn, self.names)
+        new = referring(drawn, self.names, self.ours)
         replaced = set(changes(x, new))
         left = [(path, why) for path, why in doubts if path not in replaced]
         for path, why in left:
@@ -267,7 +248,7 @@ class Exchange:
         if new == x:
             self.note(m.link, "blocked" if left else "unchanged")
             return None
-        return Change(m.link, x, new, lambda theirs: self._referring(m.over(base(theirs))[0], self.names))
+        return Change(m.link, x, new, lambda theirs: referring(m.over(base(theirs))[0], self.names, self.ours))
 
     def _formers(self, changed: Set[Link]) -> Iterator[Change]:
         """Changes to what records of this history were before, and are no longer."""
@@ -299,7 +280,7 @@ class Exchange:
 
     def _literally(self, m: Made, x: Resource) -> bool:
         """Is it, to the letter, what we would create? Most are, and this is quick."""
-        ours = self._referring(m.resource, self.names)
+        ours = referring(m.resource, self.names, self.ours)
         meta = {**x.get("meta", {}), "source": str(x.get("meta", {}).get("source")).split("#")[0]}
         same = {k: meta.get(k) for k in ours["meta"]} == ours["meta"]
         return same and {**x, "id": "", "meta": ""} == {**ours, "id": "", "meta": ""}
@@ -318,38 +299,21 @@ class Exchange:
         for c in wanted:
             if not c.version:
                 self._blocked(c.link, "the server tells no version of it, so it cannot be changed safely")
-        safe = [(c, c.new) for c in wanted if c.version]
-        return all(map(self._replace, self.limits.parts(safe)))
-
-    def _replace(self, part: list[Change]) -> bool:
-        try:
-            results = self.server.bundle([self._update(c) for c in part])
-        except TooLarge as why:
-            if len(part) == 1:
-                raise self._explained(why, [c.link for c in part]) from None
-            return all(map(self._replace, _halves(part)))
-        except TransactionFailed as why:
-            if why.status in (409, 412):
+        safe = {c.link: c for c in wanted if c.version}
+        while safe:
+            sent = self._deliver([Write(c.link, "update", c.new, "", c.old["id"], c.version) for c in safe.values()])
+            lost = [safe[s.write.link] for s in sent if s.fate == "unknown"]
+            if not self._arrived(lost):
+                raise self._lost([c.link for c in lost], "the server does not say it (yet)")
+            for s in sent:
+                if s.fate in ("updated", "unknown"):
+                    self._tell(safe[s.write.link])
+                if s.fate == "updated" and s.version == s.write.version:
+                    self.remark(s.write.link, "server", "the server made no new version of what was changed")
+            if any(s.fate == "stale" for s in sent):
                 return False
-            raise self._explained(why, [c.link for c in part]) from None
-        except UnknownOutcome:
-            if not self._arrived(part):
-                raise self._lost([c.link for c in part], "the server does not say it (yet)") from None
-            results = []
-        for c in part:
-            self._tell(c)
-        for c, r in zip(part, results, strict=False):
-            self._tell_issues(c.link, r)
-            if r.version == c.version:
-                self.remark(c.link, "server", "the server made no new version of what was changed")
+            safe = {s.write.link: safe[s.write.link] for s in sent if s.fate == "untried"}
         return True
-
-    def _update(self, c: Change) -> Resource:
-        return {
-            "fullUrl": f"{self.server.url}/{c.name}",
-            "resource": c.new,
-            "request": {"method": "PUT", "url": c.name, "ifMatch": f'W/"{c.version}"'},
-        }
 
     def _arrived(self, part: list[Change]) -> bool:
         """After a lost answer to an update: does the server now say all of it?"""
@@ -369,57 +333,24 @@ class Exchange:
     def find(self, links: Iterable[Link]) -> dict[Link, Resource]:
         """What the server holds of these.
 
-        :raises NotAllDone: it holds one of them twice
+        :raises Doubled: it holds one of them twice
         """
-        links = list(links)
-        found = self.finder.of(links, self.subject)
-        self._doubled(found)
-        return {link: xs[0] for link, xs in found.items()}
-
-    def _doubled(self, found: Mapping[Link, list[Resource]]) -> None:
-        twice = {link: sorted(f"{link.kind}/{x['id']}" for x in xs) for link, xs in found.items() if len(xs) > 1}
-        if twice:
-            for link in twice:
-                self.note(link, "blocked")
-            told = "; ".join(f"{_told(link)} is {', '.join(names)}" for link, names in twice.items())
-            raise NotAllDone(f"several resources on the server carry one key of ours: {told}")
+        return self.finder.only(links, self.subject)
 
     def call(self, link: Link, x: Resource) -> None:
         """Learn what the server calls a resource of ours."""
         if not isinstance(x.get("id"), str):
-            raise Refused(f"{_told(link)}: the server gave a resource without an id")
+            raise Refused(f"{told(link)}: the server gave a resource without an id")
         theirs = f"{link.kind}/{x['id']}"
         self.targets[theirs] = link
         self.result.references[link] = theirs
         if link in self.handles:
             self.names[self.handles[link]] = theirs
 
-    def _referring(self, resource: Resource, names: Mapping[str, str]) -> Resource:
-        """With references as the server knows them; to what was not sent, by identifier only (decision 10)."""
-        out: Resource = renamed(resource, lambda x: names.get(x, None if x in self.ours else x))
-        return out
-
-    def _explained(self, why: TransactionFailed, links: list[Link]) -> Exception:
-        """The refusal of a whole part: which resource it concerns, as far as the server says."""
-        for link in links:
-            self.note(link, "refused")
-        if why.status == 412:
-            self._doubled(self.finder.of(links, self.subject))
-        about = _concerned(why.issues, links)
-        if not about:
-            return why
-        shown = ", ".join(_told(link) for link in about[:3]) + (f" or {len(about) - 3} more" if len(about) > 3 else "")
-        return Refused(f"{'one of ' if len(about) > 1 else ''}{shown}: {why}", why.status)
-
     def _lost(self, links: Iterable[Link], why: str) -> UnknownOutcome:
         for link in links:
             self.note(link, "unknown")
         return UnknownOutcome(f"the answer to a write was lost, and {why}; look at it before pushing again")
-
-    def _tell_issues(self, link: Link, r: EntryResult) -> None:
-        for issue in r.issues:
-            if issue.severity != "information":
-                self.remark(link, "server", str(issue))
 
     def note(self, link: Link, outcome: Outcome) -> None:
         """Record what became of a resource; what was created stays created when it is compared again."""
@@ -433,29 +364,9 @@ class Exchange:
 
     def wait(self, attempt: int) -> None:
         """Those who met must part."""
-        if attempt:
-            self.pause(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))  # noqa: S311 - only a pause
-
-
-def _told(link: Link) -> str:
-    return f"{link.table} {link.key} ({link.kind})"
+        wait(self.pause, attempt)
 
 
 def _element(path: str) -> str:
     """The element that a path is in: ``$.name[0].family`` → ``$.name``."""
     return "$." + path[2:].split(".")[0].split("[")[0]
-
-
-def _halves(part: list[Any]) -> tuple[list[Any], list[Any]]:
-    return part[: len(part) // 2], part[len(part) // 2 :]
-
-
-def _concerned(issues: Iterable[str], links: list[Link]) -> list[Link]:
-    """Which resources a refusal is about: by the number of an entry (``Bundle.entry[3]``), else by their type."""
-    if len(links) == 1:
-        return links
-    text = " ".join(issues)
-    numbers = {int(n) for n in re.findall(r"entry\[(\d+)\]", text)}
-    if numbers:
-        return [link for n, link in enumerate(links) if n in numbers]
-    return [link for link in links if re.search(rf"\b{link.kind}\b", text)]

@@ -7,16 +7,32 @@ where it refuses that too, all of the type. Whatever comes is filtered again by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from mesofhir.errors import Refused
+from mesofhir.errors import NotAllDone, Refused
 from mesofhir.mapping import Clinic, Link
 from mesofhir.server import Server, search_value
 
 AT_ONCE: Final = 40  # identifiers, or patients, in one search
 NO_SUCH_SEARCH: Final = frozenset({200, 400, 404, 405, 422, 501})  # 200: it ignored a parameter
 T = TypeVar("T")
+
+
+class Doubled(NotAllDone):
+    """The server holds several resources under one key of ours.
+
+    :param links: whose keys these are
+    """
+
+    def __init__(self, twice: Mapping[Link, Sequence[Resource]]) -> None:
+        self.links = list(twice)
+        names = {ln: ", ".join(sorted(f"{ln.kind}/{x['id']}" for x in xs)) for ln, xs in twice.items()}
+        each = (f"{ln.table} {ln.key} ({ln.kind}) is {found}" for ln, found in names.items())
+        super().__init__(f"several resources on the server carry one key of ours: {'; '.join(each)}")
+
+
 Resource = dict[str, Any]
 Params = list[tuple[str, str]]
 
@@ -28,6 +44,7 @@ class Finder:
         self.server, self.clinic = server, clinic
         self.refused: dict[tuple[str, str], Refused] = {}  # (type, way) → how
         self.tried: set[str] = set()  # types that were searched by identifier
+        self._learning = threading.Lock()  # whoever meets the same refusal waits for what the first learns of it
 
     def blind(self, kinds: Iterable[str]) -> set[str]:
         """Which of these types are known not to be searchable, or conditionally creatable, by identifier."""
@@ -38,9 +55,10 @@ class Finder:
         search."""
         kinds = set(kinds)
         named = {kind for kind in kinds if re.search(rf"\b{kind}\b", str(why))}
-        for kind in sorted((named or kinds) - self.tried) if why.status in NO_SUCH_SEARCH else ():
-            nobody = [("identifier", self._value([Link(kind, "none", "0")]))]
-            next(self._search(kind, "identifier", nobody), None)
+        with self._learning:
+            for kind in sorted((named or kinds) - self.tried) if why.status in NO_SUCH_SEARCH else ():
+                nobody = [("identifier", self._value([Link(kind, "none", "0")]))]
+                next(self._search(kind, "identifier", nobody), None)
 
     def of(self, links: Iterable[Link], subject: str) -> dict[Link, list[Resource]]:
         """All that the server holds under these keys, for a patient of ours (``Patient/id``).
@@ -62,6 +80,17 @@ class Finder:
                     if ours and ours in some and x not in out.setdefault(ours, []):
                         out[ours].append(x)
         return out
+
+    def only(self, links: Iterable[Link], subject: str) -> dict[Link, Resource]:
+        """The one that the server holds under each of these keys.
+
+        :raises Doubled: it holds several
+        :raises Refused: the server can be searched in no way
+        """
+        found = self.of(links, subject)
+        if twice := {link: xs for link, xs in found.items() if len(xs) > 1}:
+            raise Doubled(twice)
+        return {link: xs[0] for link, xs in found.items()}
 
     def ours(self, kind: str, tables: Iterable[str], subjects: Sequence[str] = ()) -> Iterator[Resource]:
         """All of this clinic that the server holds of a type.

@@ -14,7 +14,7 @@ from mesofhir.records import TreatmentHistory, faults
 from mesofhir.server import Server, is_public_sandbox
 from mesofhir.sync.allergies import Allergies
 from mesofhir.sync.exchange import Exchange
-from mesofhir.sync.finder import Finder
+from mesofhir.sync.finder import Doubled, Finder
 from mesofhir.sync.parts import Limits
 from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.report import Result, Summary
@@ -125,6 +125,8 @@ class _Run:
         try:
             (withdraw if self.options.withdraw else Exchange.run)(exchange)
         except MesofhirError as why:
+            for link in why.links if isinstance(why, Doubled) else ():
+                exchange.note(link, "blocked")
             result.stopped = str(why)
             result.exit_code = why.exit_code if why.exit_code != 1 else NotAllDone.exit_code
         for m in work.made:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.sync.change import withdrawal
-from mesofhir.sync.exchange import TRIES, Contended, Exchange
+from mesofhir.sync.delivery import TRIES, Contended
+from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.former import all_kinds
 from mesofhir.sync.people import PEOPLE
 
