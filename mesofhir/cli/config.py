@@ -40,12 +40,14 @@ _SERVER: Final[Mapping[str, type]] = {
     "allow_http": bool,
     "identifier_systems": list,
     "concurrency": int,
+    "timeout": int,
     "create_people": bool,
 }
 _SANDBOX: Final[Mapping[str, type]] = {"suffix": str}
 _SECRETS: Final = frozenset({"password", "secret", "token", "bearer", "api_key", "pass"})
 _AUTH: Final = ("none", "basic", "bearer")
 _MOST_JOBS: Final = 32
+_LONGEST: Final = 3600
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class ServerConfig:
 
     :param identifier_systems: by which people are matched
     :param concurrency: histories that are pushed at the same time
+    :param timeout: seconds that one attempt of a request may take, from its first to its last byte
     """
 
     url: str
@@ -65,6 +68,7 @@ class ServerConfig:
     allow_http: bool | None = None
     identifier_systems: tuple[str, ...] = ()
     concurrency: int | None = None
+    timeout: int | None = None
     create_people: bool | None = None
 
 
@@ -134,6 +138,8 @@ class _Reader:
             raise self._wrong(f"{place}.auth", "not known", " or ".join(_AUTH))
         if not 1 <= values.get("concurrency", 1) <= _MOST_JOBS:
             raise self._wrong(f"{place}.concurrency", "out of range", f"1 to {_MOST_JOBS}")
+        if not 1 <= values.get("timeout", 1) <= _LONGEST:
+            raise self._wrong(f"{place}.timeout", "out of range", f"1 to {_LONGEST} seconds")
         for name in ("secret_file", "ca"):
             if name in values:  # beside the configuration, wherever one stands
                 values[name] = self.path.parent / Path(values[name]).expanduser()

@@ -93,10 +93,11 @@ class Place:
 
         :raises UsageError: its URL, its secret or its certificates cannot be used
         """
-        from mesofhir.server import Server
+        from mesofhir.server import Server, Timeouts
 
-        allow, ca = bool(self.said.allow_http), self.said.ca
-        return Server(self.said.url, auth=_auth(self.said), allow_http=allow, ca=ca, warn=warn)
+        allow, ca, total = bool(self.said.allow_http), self.said.ca, self.said.timeout
+        timeouts = Timeouts.within(total) if total else None
+        return Server(self.said.url, auth=_auth(self.said), allow_http=allow, ca=ca, timeouts=timeouts, warn=warn)
 
     def clinic(self, clinic: Clinic, config: Config, say: Callable[[str], None]) -> Clinic:
         """The clinic as this server knows it: on a public sandbox its namespace has a suffix of its own,

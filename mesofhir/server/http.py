@@ -51,6 +51,11 @@ class Timeouts:
     read: float = 60.0
     total: float = 300.0
 
+    @classmethod
+    def within(cls, total: float) -> Timeouts:
+        """One attempt takes no longer than this, nor does any part of it."""
+        return cls(min(cls().connect, total), min(cls().read, total), total)
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:

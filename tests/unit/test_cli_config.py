@@ -26,6 +26,7 @@ ca = "/etc/ca.pem"
 allow_http = false
 identifier_systems = ["urn:oid:1.2.3"]
 concurrency = 4
+timeout = 90
 create_people = false
 
 [servers.other]
@@ -59,6 +60,7 @@ def test_all_that_can_be_said() -> None:
     assert hospital.secret_file == Path("etc/secret")  # beside the file that says it
     assert hospital.ca == Path("/etc/ca.pem")
     assert (hospital.identifier_systems, hospital.concurrency) == (("urn:oid:1.2.3",), 4)
+    assert hospital.timeout == 90
     assert said.servers["other"] == config.ServerConfig("https://other.example")
 
 
@@ -78,7 +80,7 @@ def test_the_working_folder_beats_the_users() -> None:
     [
         ('namspace = "x"', "mesofhir.toml: namspace: unknown; did you mean namespace?"),
         ("[server.x]", "server: unknown; did you mean servers?"),
-        ('[servers.x]\nurl = "https://x.example"\ntiemout = 3', "servers.x.tiemout: unknown; known are url"),
+        ('[servers.x]\nurl = "https://x.example"\ncolour = 3', "servers.x.colour: unknown; known are url"),
         ('[servers.x]\nurl = "https://x.example"\npassword = "Zqx"', "no secret is kept here"),
         ("[servers.x]", "servers.x.url: missing; expected the base URL"),
         ("[servers.x]\nurl = 3", "servers.x.url: a whole number; expected text"),
@@ -86,6 +88,7 @@ def test_the_working_folder_beats_the_users() -> None:
         ('[servers.x]\nurl = "u"\nallow_http = 1', "allow_http: a whole number; expected true or false"),
         ('[servers.x]\nurl = "u"\nconcurrency = true', "concurrency: true or false; expected a whole number"),
         ('[servers.x]\nurl = "u"\nconcurrency = 99', "concurrency: out of range; expected 1 to 32"),
+        ('[servers.x]\nurl = "u"\ntimeout = 0', "timeout: out of range; expected 1 to 3600 seconds"),
         ('[servers.x]\nurl = "u"\nauth = "oauth"', "auth: not known; expected none or basic or bearer"),
         ('[servers.x]\nurl = "u"\nidentifier_systems = "a"', "expected a list of texts"),
         ('[servers.x]\nurl = "u"\nidentifier_systems = [1]', "expected a list of texts"),

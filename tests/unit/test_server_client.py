@@ -264,3 +264,8 @@ def test_what_a_caller_declares_a_read_is_asked_again(fhir: Server) -> None:
 
 def test_timeouts_have_defaults() -> None:
     assert (Timeouts().connect, Timeouts().read, Timeouts().total) == (10, 60, 300)
+
+
+def test_no_part_of_an_attempt_takes_longer_than_the_whole() -> None:
+    assert Timeouts.within(5) == Timeouts(connect=5, read=5, total=5)
+    assert Timeouts.within(900) == Timeouts(connect=10, read=60, total=900)
