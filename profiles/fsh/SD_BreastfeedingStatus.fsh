@@ -1,0 +1,20 @@
+Profile: BreastfeedingStatus
+Parent: Observation
+Id: breastfeeding-status
+Title: "Breastfeeding status"
+Description: "Whether the patient was breastfeeding. It is the evidence of a contraindication, or says that the question was asked and answered with no."
+* insert Profiled([[Stato di allattamento]])
+* insert Identified
+* insert OfPatient
+* status MS
+* code = $loinc#63895-7
+* code MS
+* effective[x] only dateTime or Period
+* effective[x] MS
+* effective[x] insert Says([[When it was asked, or from when until when it held]], [[Quando è stato chiesto, o per quale periodo]])
+* value[x] only CodeableConcept
+* value[x] 1..1 MS
+* value[x] from BreastfeedingStatuses (required)
+* value[x] insert Says([[Breastfeeding or not]], [[Allattamento o no]])
+* insert Performed
+* insert Noted

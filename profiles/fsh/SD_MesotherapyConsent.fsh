@@ -1,0 +1,27 @@
+Profile: MesotherapyConsent
+Parent: Consent
+Id: mesotherapy-consent
+Title: "Informed consent"
+Description: "That the patient consented to the treatment, or refused, and when. The signed paper stays in the clinic."
+* insert Profiled([[Consenso informato]])
+* insert Identified
+* status MS
+* scope = http://terminology.hl7.org/CodeSystem/consentscope#treatment
+* scope MS
+* category MS
+* category ^slicing.discriminator.type = #pattern
+* category ^slicing.discriminator.path = "$this"
+* category ^slicing.rules = #open
+* category contains consent 1..1 MS
+* category[consent] = $loinc#59284-0
+* patient 1..1 MS
+* patient insert Says([[The patient, as known to the EHR]], [[Il paziente, come noto alla cartella clinica]])
+* dateTime MS
+* dateTime insert Says([[When it was given or refused]], [[Quando è stato dato o negato]])
+* performer MS
+* performer insert Says([[Who obtained it]], [[Chi l'ha raccolto]])
+* policyRule 1..1 MS
+* policyRule = $local#informed-consent
+* provision MS
+* provision.type MS
+* provision.type insert Says([[Permitted or denied]], [[Acconsentito o negato]])

@@ -1,0 +1,33 @@
+Profile: MesotherapyDrugAllergy
+Parent: AllergyIntolerance
+Id: mesotherapy-drug-allergy
+Title: "Drug allergy, or none known"
+Description: "An allergy or intolerance to a drug, or the statement that the patient was asked and none is known. Low criticality stands for a relative and high for an absolute contraindication (FHIR R4). A withdrawn one has no clinical status."
+* insert Profiled([[Allergia a farmaco, o nessuna nota]])
+* insert Identified
+* obeys alg-1 and alg-2 and alg-3
+* clinicalStatus MS
+* verificationStatus MS
+* verificationStatus insert Says([[How sure it is; `entered-in-error` withdraws it]], [[Grado di certezza; `entered-in-error` la annulla]])
+* type MS
+* category MS
+* criticality MS
+* code MS
+* code from AllergyCodes (extensible)
+* code insert Says([[The drug or class of drugs, or that none is known]], [[Il farmaco o la classe di farmaci, o che nessuna è nota]])
+* patient MS
+* patient insert Says([[The patient, as known to the EHR]], [[Il paziente, come noto alla cartella clinica]])
+* onset[x] only dateTime
+* onset[x] MS
+* onset[x] insert Says([[When it first appeared]], [[Quando è comparsa la prima volta]])
+* recordedDate MS
+* recordedDate insert Says([[When it was recorded, or asked about]], [[Quando è stata registrata o chiesta]])
+* recorder MS
+* recorder insert Says([[Who recorded or asked]], [[Chi l'ha registrata o chiesta]])
+* insert Noted
+* reaction MS
+* reaction.manifestation MS
+* reaction.manifestation from Reactions (extensible)
+* reaction.manifestation insert Says([[What was seen]], [[Che cosa si è osservato]])
+* reaction.severity MS
+* reaction.onset MS

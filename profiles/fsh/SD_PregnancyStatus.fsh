@@ -1,0 +1,20 @@
+Profile: PregnancyStatus
+Parent: Observation
+Id: pregnancy-status
+Title: "Pregnancy status"
+Description: "Whether the patient was pregnant, after the International Patient Summary. It is the evidence of a contraindication, or says that the question was asked and answered with no."
+* insert Profiled([[Stato di gravidanza]])
+* insert Identified
+* insert OfPatient
+* status MS
+* code = $loinc#82810-3
+* code MS
+* effective[x] only dateTime or Period
+* effective[x] MS
+* effective[x] insert Says([[When it was asked, or from when until when it held]], [[Quando è stato chiesto, o per quale periodo]])
+* value[x] only CodeableConcept
+* value[x] 1..1 MS
+* value[x] from PregnancyStatuses (required)
+* value[x] insert Says([[Pregnant or not]], [[Gravidanza o no]])
+* insert Performed
+* insert Noted
