@@ -171,7 +171,7 @@ def main() -> None:
         PACKAGE.write_bytes(pack.compressed(made))
         print(f"{PACKAGE.relative_to(ROOT)}: {len(PACKAGE.read_bytes()):,} bytes")
     elif differences := pack.differences(PACKAGE, made):
-        raise SystemExit("the package is not what the sources give; run python profiles/build.py\n" + "\n".join(differences))
+        raise SystemExit("\n".join(["the package is not what the sources give; run profiles/build.py", *differences]))
     else:
         print(f"{PACKAGE.relative_to(ROOT)} is what the sources give")
 

@@ -51,7 +51,10 @@ def _idle(e: Mapping[str, Any]) -> bool:
     return set(e) == {"id", "path", "max"} and e["max"] == "*"
 
 
-def files(resources: Iterable[Mapping[str, Any]], version: str, examples: Iterable[Mapping[str, Any]] = ()) -> dict[str, bytes]:
+Resources = Iterable[Mapping[str, Any]]
+
+
+def files(resources: Resources, version: str, examples: Resources = ()) -> dict[str, bytes]:
     """Name → content of all files of the package."""
     out: dict[str, bytes] = {}
     for folder, listed in (("package", list(resources)), ("package/example", list(examples))):
@@ -63,7 +66,8 @@ def files(resources: Iterable[Mapping[str, Any]], version: str, examples: Iterab
 
 
 def _indexed(r: Mapping[str, Any]) -> dict[str, Any]:
-    return {"filename": f"{r['resourceType']}-{r['id']}.json"} | {k: r[k] for k in _INDEXED if isinstance(r.get(k), str)}
+    known = {k: r[k] for k in _INDEXED if isinstance(r.get(k), str)}
+    return {"filename": f"{r['resourceType']}-{r['id']}.json"} | known
 
 
 def _manifest(version: str) -> dict[str, Any]:

@@ -6,9 +6,12 @@ and English label), and the compiled package shows what came of them.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from mesofhir import terminology as t
@@ -28,33 +31,7 @@ ALIASES: Final = {
 }
 """The systems that the sources name."""
 
-TITLES: Final = {
-    "approaches": ("Approaches", "Approcci", "Allopathic or homeopathic mesotherapy."),
-    "assessment_points": ("Assessment points", "Momenti di valutazione", "When in the treatment a pain score was taken."),
-    "clinical_phases": ("Clinical phases", "Fasi cliniche", "Acute or chronic phase of a complaint."),
-    "conditions": ("Indications and conditions", "Indicazioni e condizioni", "What mesotherapy is given for, and the conditions that matter to it."),
-    "contraindications": ("Contraindications", "Controindicazioni", "What may stand against mesotherapy."),
-    "instructions": ("Instructions to the patient", "Indicazioni al paziente", "Preparation, aftercare, and when to call."),
-    "no_known": ("No known allergies", "Nessuna allergia nota", "Asked about allergies, and none known."),
-    "outcomes": ("Outcomes of a cycle", "Esiti di un ciclo", "What a cycle came to."),
-    "phases": ("Phases of treatment", "Fasi del trattamento", "Attack cycle, maintenance sessions, or the cycle repeated."),
-    "professions": ("Professions", "Professioni", "Who performs, plans or records."),
-    "protocols": ("Protocols", "Protocolli", "The protocols that mesofhir knows by name; each is an ActivityDefinition too."),
-    "purposes": ("Purposes", "Finalità", "Pain relief or aesthetic treatment."),
-    "reactions": ("Reactions to a session", "Reazioni alla seduta", "Expected and unexpected effects of a session, and reactions to a drug."),
-    "red_flags": ("Warning signs", "Segni di allarme", "The signs on which the patient is to act."),
-    "routes": ("Routes", "Vie di somministrazione", "How a mixture was given."),
-    "scopes": ("Scopes of a contraindication", "Ambiti di una controindicazione", "Against any mesotherapy, one substance, or one site."),
-    "severities": ("Severities", "Gravità", "How severe a reaction was."),
-    "sides": ("Sides", "Lati", "Which side of the body."),
-    "sites": ("Treated sites", "Sedi trattate", "Regions of the body that are treated."),
-    "skin_sites": ("Skin of the treated sites", "Cute delle sedi trattate", "The skin into which a mixture is injected."),
-    "status_reasons": ("Reasons", "Motivi", "Why a cycle or a session was stopped, held or not done."),
-    "strengths": ("Strengths of a contraindication", "Forza di una controindicazione", "How strongly a contraindication stands against treatment."),
-    "substances": ("Substances", "Sostanze", "Drugs and diluents of mixtures, usual medicines, and what allergies are to."),
-    "techniques": ("Techniques", "Tecniche", "How the injections are made."),
-    "therapies": ("Other therapies", "Altre terapie", "Therapies combined with mesotherapy, or alternatives to it."),
-}  # fmt: skip
+TITLES: Final = Path(__file__).with_name("titles.csv")
 """What people call each value set, in English and Italian, and what is in it. `kinds` are constants: no value set."""
 
 Lines = Iterator[str]
@@ -146,14 +123,20 @@ def _kinds_of_contraindication() -> Lines:
 
 
 def _heading(name: str, systems: set[str]) -> Lines:
-    english, italian, what = TITLES[name]
+    title = _titles()[name]
     yield f"ValueSet: {_name(name)}"
     yield f"Id: {value_set_id(name)}"
-    yield f"Title: {_quoted(english)}"
-    yield f"Description: {_quoted(what + ' Labels in Italian are of mesofhir.')}"
-    yield f"* insert Italian([[{italian}]])"
+    yield f"Title: {_quoted(title['en'])}"
+    yield f"Description: {_quoted(title['description'] + ' Labels in Italian are of mesofhir.')}"
+    yield f"* insert Italian([[{title['it']}]])"
     if notices := list(_notices(systems)):
         yield f"* ^copyright = {_quoted(' '.join(notices))}"
+
+
+@cache
+def _titles() -> Mapping[str, Mapping[str, str]]:
+    with TITLES.open(encoding="utf-8", newline="") as lines:
+        return {line["table"]: line for line in csv.DictReader(lines)}
 
 
 def value_set_id(name: str) -> str:

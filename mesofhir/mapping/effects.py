@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from mesofhir.fhir.coded import Coded, OneSystem, Only
+from mesofhir.fhir.coded import Only
 from mesofhir.fhir.elements import TIME, Status, measured_in, note
 from mesofhir.fhir.picture import Field, Row
 from mesofhir.mapping.clinic import Clinic, Shape, Takes, ext
-from mesofhir.mapping.common import CERTAINTY, HL7, SEVERITY, WITHDRAWN, coded, defined, hl7, same
-from mesofhir.terminology import LOCAL
+from mesofhir.mapping.common import CERTAINTY, HL7, WITHDRAWN, coded, defined, hl7, same, word
 
 UNEXPECTED: Final = frozenset(
     {
@@ -39,7 +38,7 @@ def shapes(c: Clinic) -> list[Shape]:
         "valueCodeableConcept": coded("effect", "reactions"),
         "component": [
             {"code": defined("reaction-duration"), "valueQuantity": measured_in("duration", "duration_unit")},
-            {"code": defined("reaction-severity"), "valueCodeableConcept": _severity()},
+            {"code": defined("reaction-severity"), "valueCodeableConcept": word("severity", "severities")},
         ],
         "note": note("note"),
     }
@@ -49,7 +48,7 @@ def shapes(c: Clinic) -> list[Shape]:
             ext("reaction-duration", valueQuantity=measured_in("duration", "duration_unit")),
         ],
         "code": coded("effect", "reactions"),
-        "severity": _severity(),
+        "severity": word("severity", "severities"),
         "onsetDateTime": Field("onset", TIME),
         "note": note("note"),
     }
@@ -68,7 +67,3 @@ def shapes(c: Clinic) -> list[Shape]:
         condition(withdrawn, lambda row: unexpected(row) and row.get("status") is not None),
     ]  # fmt: skip
 
-
-def _severity() -> Coded:
-    """No verified code of a standard: our own."""
-    return Coded("severity", OneSystem(LOCAL, SEVERITY))

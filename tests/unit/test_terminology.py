@@ -42,6 +42,7 @@ EXPECTED_TOKENS = {
     "approaches": "allopathic homeopathic",
     "assessment_points": "baseline pre-session post-session end-cycle follow-up",
     "clinical_phases": "acute chronic",
+    "severities": "mild moderate severe",
     "conditions": (
         "low-back-pain acute-low-back-pain chronic-low-back-pain neck-pain tension-type-headache "
         "episodic-tension-type-headache chronic-tension-type-headache tendinopathy tendinitis "
