@@ -26,7 +26,7 @@ from mesofhir.fhir.exactjson import MAX_DIGITS, MAX_EXPONENT
 from mesofhir.formats.moments import DATED, Refusal, Wrong, moment
 from mesofhir.formats.options import Options
 from mesofhir.records.model import TIME_PATTERN
-from mesofhir.records.rows import Column
+from mesofhir.records.tables import Column
 
 CLEARED: Final = r"\N"
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")

@@ -13,7 +13,7 @@ from mesofhir.formats.item import Item, differing
 from mesofhir.formats.output import Output, create
 from mesofhir.formats.sheets import LISTS, SHEETS, Sheet
 from mesofhir.records import flatten, sorted_by_key
-from mesofhir.records.rows import PATIENTS, SHARED
+from mesofhir.records.tables import PATIENTS, SHARED
 
 _QUOTED = re.compile(r'[",\r\n]')
 

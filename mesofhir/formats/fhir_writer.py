@@ -23,7 +23,7 @@ from mesofhir.formats.references import literals, own_name, renamed
 from mesofhir.formats.spool import Spool
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.records.model import Practitioner
-from mesofhir.records.rows import SHARED
+from mesofhir.records.tables import SHARED
 
 URN: Final = "urn:uuid:"
 _REST = re.compile(r"(?P<base>https?://.+/)(?P<name>[A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64})")

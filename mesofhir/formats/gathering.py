@@ -17,7 +17,7 @@ from mesofhir.formats.spool import Spool
 from mesofhir.mapping import Clinic, Link
 from mesofhir.mapping.clinic import tail
 from mesofhir.mapping.reading import ADOPTED
-from mesofhir.records.rows import PATIENTS, SHARED
+from mesofhir.records.tables import PATIENTS, SHARED
 
 SUBJECTS: Final = ("subject", "patient", "beneficiary", "for", "individual")
 """The elements by which resources say whose they are (FHIR R4, 11 Patient compartment: the common ones)."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mesofhir.errors import InvalidInput, Problem
 from mesofhir.fhir.exactjson import encode
 from mesofhir.mapping import Clinic, Graph, Kept, Link, Note, graph
-from mesofhir.records import TABLES, Fault, TreatmentHistory, faults, plain, sorted_by_key
+from mesofhir.records import TABLES, Fault, TreatmentHistory, faults, paths, plain, sorted_by_key
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ class Item:
         for fault in faults(self.history):
             (self.warnings if fault.warning else self.faults).append(self.problem(fault))
         if clinic is not None and not self.faults:
-            # their paths are those of resources: the record and its field say where
-            found = [replace(fault, path="") for fault in self.graph(clinic).faults]
-            self.faults += [self.problem(fault) for fault in found if not fault.warning]
-            self.warnings += [self.problem(fault) for fault in found if fault.warning]
+            here = paths(self.history)  # the graph is drawn of the sorted history, whose places are others
+            for fault in self.graph(clinic).faults:
+                at = here[fault.table, fault.key] + (f".{fault.field}" if fault.field else "")
+                self.faults.append(self.problem(replace(fault, path=at)))
 
 
 # --- places in a tree ---------------------------------------------------------------------------------------
@@ -145,22 +145,9 @@ def spot(tree: Any, path: str) -> Spot:
 def located(tree: Any, error: InvalidInput) -> Iterator[Fault]:
     """What :func:`mesofhir.records.decode` found wrong with a raw tree of name "", as faults of its records."""
     for p in error.problems:
-        at = spot(tree, p.where.removeprefix(": "))
-        yield Fault(at.table, at.key, at.rest.lstrip("."), at.rest, p.what, p.expected, p.hint)
-
-
-def paths(history: TreatmentHistory) -> dict[tuple[str, str], str]:
-    """(table, key) of each record of a history → its JSON path, without the ``$``."""
-    found: dict[tuple[str, str], str] = {}
-
-    def walk(tree: Mapping[str, Any], name: str, path: str) -> None:
-        found.setdefault((name, tree["key"]), path)
-        for child in TABLES[name].children:
-            for i, item in enumerate(tree.get(child, ())):
-                walk(item, child, f"{path}.{child}[{i}]")
-
-    walk(plain(history, by_key=False), "patients", "")
-    return found
+        path = p.where.removeprefix(": ")
+        at = spot(tree, path)
+        yield Fault(at.table, at.key, at.rest.lstrip("."), path, p.what, p.expected, p.hint)
 
 
 def differing(where: str, key: str) -> Problem:

@@ -9,13 +9,13 @@ from typing import Any, BinaryIO, Final
 from mesofhir.errors import InvalidInput, Problem
 from mesofhir.fhir.exactjson import encode, encode_pretty
 from mesofhir.formats.fhir_source import is_fhir
-from mesofhir.formats.item import Item, paths
+from mesofhir.formats.item import Item
 from mesofhir.formats.json_values import Value
 from mesofhir.formats.moments import with_zones
 from mesofhir.formats.options import Options
 from mesofhir.formats.spool import Spool
-from mesofhir.records import Fault, decode, flatten, plain
-from mesofhir.records.rows import SHARED
+from mesofhir.records import Fault, decode, flatten, paths, plain
+from mesofhir.records.tables import SHARED
 
 UNIQUE: Final = "a key that is unique in its table across the namespace"
 
@@ -47,17 +47,7 @@ def _item(value: Value, options: Options) -> Item:
         ]
         item.faults += [p for p in found if p.where not in told]
         return item
-    index: dict[tuple[str, str], str] = {}
-
-    def locate(fault: Fault) -> str:
-        if fault.path:
-            return value.prefix + fault.path.removeprefix("$")
-        if not index and item.history is not None:
-            index.update(paths(item.history))
-        path = index.get((fault.table, fault.key), "")
-        return f"{value.prefix}{path}.{fault.field}" if fault.field else value.prefix + path
-
-    item.locate = locate
+    item.locate = lambda fault: value.prefix + fault.path.removeprefix("$")
     return item
 
 
@@ -76,8 +66,10 @@ class SeenKeys:
 
     def check(self, item: Item) -> None:
         """Add the keys of an item, and as its faults those that stood in an earlier one."""
+        if item.history is None:
+            return
         mine: set[tuple[str, str]] = set()  # twice in one history is told by the records
-        for table, row in flatten(item.history) if item.history else ():
+        for table, row in flatten(item.history):
             key = row["key"]
             digest = hashlib.blake2b(encode(_sorted(row)), digest_size=16).digest() if table == SHARED else b""
             sql = "INSERT OR IGNORE INTO seen VALUES (?, ?, ?, ?)"
@@ -88,7 +80,8 @@ class SeenKeys:
             found = self.spool.one("SELECT place, digest FROM seen WHERE tbl = ? AND key = ?", table, key)
             if found and (table != SHARED or found[1] != digest):
                 what = "says something else of a practitioner" if table == SHARED else "the same key"
-                fault = Fault(table, key, "key", "", f"{what} than {found[0]}" if table == SHARED else what, UNIQUE)
+                what = f"{what} than {found[0]}" if table == SHARED else what
+                fault = Fault(table, key, "key", f"{paths(item.history)[table, key]}.key", what, UNIQUE)
                 item.faults.append(item.problem(fault))
 
 

@@ -27,7 +27,7 @@ from mesofhir.formats.spool import Spool
 from mesofhir.mapping import Link, Note
 from mesofhir.mapping.clinic import tail
 from mesofhir.records import TABLES
-from mesofhir.records.rows import SHARED
+from mesofhir.records.tables import SHARED
 
 ENDING: Final = ".kept.ndjson"
 AT_ONCE: Final = 500  #: resources of no history that are told together

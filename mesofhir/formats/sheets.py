@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesofhir.records import TABLES, Table
-from mesofhir.records.rows import PATIENTS, Column
+from mesofhir.records.tables import PATIENTS, Column
 
 POSITION: Final = "position"
 

@@ -17,7 +17,8 @@ from mesofhir.formats.moments import Wrong
 from mesofhir.formats.sheets import LISTS, SHEETS, Sheet
 from mesofhir.formats.spool import Spool
 from mesofhir.records import TABLES, Fault, decode
-from mesofhir.records.rows import PATIENTS, SHARED, practitioners_named
+from mesofhir.records.rows import practitioners_named
+from mesofhir.records.tables import PATIENTS, SHARED
 
 AT_ONCE: Final = 1000  #: problems, or rows, that are told together
 _TABLES: Final = """

@@ -18,7 +18,7 @@ from typing import Any, Final
 from mesofhir.fhir.picture import UNKNOWN
 from mesofhir.mapping.words import word
 from mesofhir.records import model
-from mesofhir.records.rows import TABLES, Column, Table
+from mesofhir.records.tables import TABLES, Column, Table
 from mesofhir.terminology import ATC, ICD9, ICD10, LOINC, SCT, code_set
 
 Row = Mapping[str, Any]

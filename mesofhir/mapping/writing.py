@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from mesofhir.fhir.picture import UNKNOWN, Mismatch, Reading, Writing
 from mesofhir.mapping.clinic import Clinic, Link, Shape, World
 from mesofhir.mapping.effects import unexpected
 from mesofhir.mapping.narrative import title
 from mesofhir.mapping.shapes import Shapes, shapes_of
-from mesofhir.records import TABLES, Fault, TreatmentHistory, flatten
+from mesofhir.records import TABLES, Fault, TreatmentHistory, flatten, paths
 
 Rows = dict[str, dict[str, dict[str, Any]]]
 
@@ -112,10 +112,16 @@ class _Graph:
             row |= self._links(table, row, made)
         for link, shape in made.items():
             out.made.append(Made(link, shape, self.rows[link.table][link.key], world, self.clinic))
-        out.faults += self._without_place(out.made)
-        if not out.faults:
-            out.faults += [f for m in out.made for f in _unreadable(m)]
+        wrong = list(self._without_place(out.made)) or [w for m in out.made for w in _unreadable(m)]
+        out.faults += self._faults(wrong)
         return out
+
+    def _faults(self, wrong: list[_Wrong]) -> Iterator[Fault]:
+        """What is wrong, where it stands in the history."""
+        here = paths(self.history) if wrong else {}
+        for table, key, name, what, hint in wrong:
+            path = here[table, key] + (f".{name}" if name else "")
+            yield Fault(table, key, name, path, what, hint=hint)
 
     def _all(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for table, rows in self.rows.items():
@@ -150,7 +156,7 @@ class _Graph:
             out["@unexpected"] = complications(self.rows, row["key"])
         return out
 
-    def _without_place(self, made: list[Made]) -> Iterator[Fault]:
+    def _without_place(self, made: list[Made]) -> Iterator[_Wrong]:
         places: dict[tuple[str, str], set[str]] = {}
         for m in made:
             places.setdefault((m.link.table, m.link.key), {"key", "patient", "of"}).update(m.shape.places)
@@ -160,7 +166,7 @@ class _Graph:
                 if name[0] not in "@^/" and value is not None and value != [] and name not in held:
                     what = f"`{name}` has no place in {_what(table, row)}"
                     hint = "leave it out, or correct the record's kind or status"
-                    yield Fault(table, row["key"], name, f"{table}: {name}", what, hint=hint)
+                    yield _Wrong(table, row["key"], name, what, hint)
 
 
 def readable(shape: Shape, resource: Mapping[str, Any], world: World) -> bool:
@@ -192,24 +198,25 @@ def _stated(row: dict[str, Any]) -> dict[str, Any]:
     return row | dict.fromkeys(unknown, UNKNOWN)
 
 
-def _unreadable(m: Made) -> Iterator[Fault]:
+class _Wrong(NamedTuple):
+    table: str
+    key: str
+    field: str
+    what: str
+    hint: str = ""
+
+
+def _unreadable(m: Made) -> Iterator[_Wrong]:
     """Nothing is sent that would not be read back as it was stated."""
     r = Reading(World(m.world.namespace))
     m.shape.picture.get(m.resource, r, "$")
     table, key = m.link.table, m.link.key
     for path, why in r.doubts:
-        yield Fault(table, key, "", path, f"cannot be carried by {m.link.kind}: {why}")
+        yield _Wrong(table, key, "", f"cannot be carried by {m.link.kind}{path.removeprefix('$')}: {why}")
     for name in m.shape.picture.fields:
         ours, theirs = m.row.get(name), r.row.get(name)
         if ours is None or ours == [] or name.startswith("@"):
             continue
         if theirs is not ours and theirs != ours:
             hint = "its own wording says no more than the code: leave it out" if name.endswith("_text") else ""
-            yield Fault(
-                table,
-                key,
-                name,
-                f"{table}: {name}",
-                f"{m.link.kind} cannot carry this value of `{name}`",
-                hint=hint,
-            )
+            yield _Wrong(table, key, name, f"{m.link.kind} cannot carry this value of `{name}`", hint)

@@ -15,7 +15,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from mesofhir.records import model
-from mesofhir.records.rows import PATIENTS, SHARED, TABLES, Column, Table, plain, practitioners_named
+from mesofhir.records.rows import plain, practitioners_named
+from mesofhir.records.tables import PATIENTS, SHARED, TABLES, Column, Table
 from mesofhir.terminology import code_set
 
 MAX_DIGITS: Final = 18

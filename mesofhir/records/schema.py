@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from mesofhir.records import checks, model
-from mesofhir.records.rows import PATIENTS, TABLES, Column, Table
+from mesofhir.records.tables import PATIENTS, TABLES, Column, Table
 from mesofhir.terminology import BASE, code_set
 
 Schema = dict[str, Any]

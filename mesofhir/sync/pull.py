@@ -7,6 +7,7 @@ resources are wanted, and where a server can search a type in no way.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -149,13 +150,17 @@ class _Pull:
                     self._take([x])
 
     def _know_patients(self) -> None:
-        """The clinic's key of each patient of whom something is ours: by an identifier of the Patient, else as our
-        resources refer to it."""
+        """The clinic's key of each patient of whom something is ours: by an identifier of the Patient, else as most of
+        our resources refer to it: a stray reference makes nobody another."""
         subjects = self.spool.rows("SELECT DISTINCT subject FROM found WHERE ours AND subject LIKE 'Patient/%'")
         for (subject,) in list(subjects):
-            rows = self.spool.rows("SELECT json FROM found WHERE subject = ? ORDER BY name = subject DESC", subject)
-            keys = (self._patient_key(decode(x)) for (x,) in rows)
-            self.spool.do("INSERT INTO patients VALUES (?, ?)", subject, next(filter(None, keys), ""))
+            own = self.spool.one("SELECT json FROM found WHERE name = ?", subject)
+            key = self._patient_key(decode(own[0])) if own else ""
+            if not key:
+                rows = self.spool.rows("SELECT json FROM found WHERE subject = ? ORDER BY name", subject)
+                keys = Counter(filter(None, (self._patient_key(decode(x)) for (x,) in rows)))
+                key = max(keys, key=keys.__getitem__, default="")
+            self.spool.do("INSERT INTO patients VALUES (?, ?)", subject, key)
         for table in ("found", "refers"):  # where only the key was said
             self.spool.do(
                 f"UPDATE OR IGNORE {table} SET subject = coalesce("  # noqa: S608 - two names of ours

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from mesofhir.records import TABLES, TreatmentHistory, model
 from mesofhir.records.checks import ENDED, PERIODS, RANGES, later, must
-from mesofhir.records.rows import PATIENTS, SHARED, Column, Table
+from mesofhir.records.tables import PATIENTS, SHARED, Column, Table
 from mesofhir.terminology import LANGUAGES, code_set, code_sets
 
 Tree = dict[str, Any]

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from mesofhir.errors import InvalidInput
 from mesofhir.fhir import exactjson
 from mesofhir.records import TABLES, TreatmentHistory, decode, faults, flatten, nest, plain, sorted_by_key
-from mesofhir.records.rows import PATIENTS, SHARED, Column, Table
 from mesofhir.records.schema import json_schema
+from mesofhir.records.tables import PATIENTS, SHARED, Column, Table
 from tests.property.strategies import LABELS, OPEN_CODES, PROTOCOLS, clinics, codes, histories
 
 ANY = st.one_of(histories(), histories(cleared=True))

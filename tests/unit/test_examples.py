@@ -15,7 +15,7 @@ from mesofhir.fhir.exactjson import decode, encode_pretty
 from mesofhir.fhir.validation import validate
 from mesofhir.mapping import graph, understand
 from mesofhir.records import TABLES, faults, flatten, plain, sorted_by_key
-from mesofhir.records.rows import PATIENTS, SHARED
+from mesofhir.records.tables import PATIENTS, SHARED
 from mesofhir.terminology import code_set
 from tests.property.wire import offline, stored
 

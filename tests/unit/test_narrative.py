@@ -19,7 +19,7 @@ from mesofhir.mapping import words
 from mesofhir.mapping.narrative import narrative, title
 from mesofhir.mapping.words import LABELLED, line_of, lines, word
 from mesofhir.records import model
-from mesofhir.records.rows import TABLES, Column, Table
+from mesofhir.records.tables import TABLES, Column, Table
 from mesofhir.terminology import LANGUAGES, code_set
 
 XHTML = "{http://www.w3.org/1999/xhtml}"

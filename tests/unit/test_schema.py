@@ -11,8 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mesofhir.records import TABLES, decode, faults
-from mesofhir.records.rows import Column
 from mesofhir.records.schema import json_schema
+from mesofhir.records.tables import Column
 from mesofhir.terminology import code_set
 
 SCHEMA = json_schema()
