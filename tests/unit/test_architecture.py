@@ -24,6 +24,7 @@ ALONE = {
     "click": "cli",
     "fhir.resources": "fhir",
     "pydantic": "fhir",
+    "fhirpathpy": "fhir",
     "urllib3": "server",
 }
 FILES = sorted(ROOT.rglob("*.py"))
@@ -68,7 +69,7 @@ def test_help_loads_neither_requests_nor_fhir_resources():
         "import sys; from mesofhir.cli import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('requests', 'fhir.resources', 'pydantic', 'msgspec') if m in sys.modules])"
+        "print([m for m in ('requests', 'fhir.resources', 'fhirpathpy', 'pydantic', 'msgspec') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert out.rstrip().endswith("[]")

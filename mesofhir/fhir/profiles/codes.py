@@ -1,0 +1,76 @@
+"""Codes and their displays: those of our code systems, and of SNOMED CT and ATC as far as our tables know them.
+
+``$validate`` takes any code of a system that it does not hold, so these are looked up here. A code of a code system
+of the package must be in it. A code of SNOMED CT or ATC that our tables do not have may be right all the same (an EHR's
+own, a clinic's ``system|code``; architecture, rule 11): a warning. So is the display of another ATC code: one
+published ATC list has its displays shifted by a row. SNOMED CT gives a concept many names, so its displays are
+not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Final
+
+from mesofhir.fhir.profiles.package import Package
+from mesofhir.fhir.profiles.rules import Rule, Violation
+from mesofhir.fhir.profiles.valuesets import concepts
+from mesofhir.fhir.profiles.walk import Spot
+from mesofhir.terminology import ATC, SCT, code_set, code_sets
+
+_NAMES: Final = {SCT: "SNOMED CT", ATC: "ATC"}
+
+
+@cache
+def known() -> Mapping[str, Mapping[str, str]]:
+    """System → code → display, of SNOMED CT and ATC in our tables."""
+    found: dict[str, dict[str, str]] = {system: {} for system in _NAMES}
+    for name in code_sets():
+        tokens = code_set(name)
+        for coding in (c for token in tokens for c in tokens[token].codings):
+            if coding.system in found:
+                found[coding.system].setdefault(coding.code, coding.display)
+    return found
+
+
+class Codes:
+    """The code systems of a package."""
+
+    def __init__(self, package: Package) -> None:
+        self.systems = {
+            str(s["url"]): {str(c["code"]) for c in concepts(s)}
+            for s in package.of("CodeSystem")
+            if s.get("content") == "complete"
+        }
+        self.rules = {url: self._rule(str(package.by_url[url].get("id"))) for url in self.systems}
+        self.unknown = {s: _warning(f"{n}:code", f"a code of {n} that is not in our tables") for s, n in _NAMES.items()}
+        self.display = _warning("ATC:display", "a code of ATC with the display of something else")
+
+    @staticmethod
+    def _rule(name: str) -> Rule:
+        return Rule(f"{name}:code", "", "Coding", "a code that the code system does not have", f"a code of {name}")
+
+    def judge(self, spot: Spot) -> Iterator[Violation]:
+        """What is wrong with a Coding."""
+        if "Coding" not in spot.types:
+            return
+        system, code, display = (spot.value.get(key) for key in ("system", "code", "display"))
+        if not isinstance(system, str) or not isinstance(code, str):
+            return
+        if system in self.systems:
+            if code not in self.systems[system]:
+                yield self.rules[system].broken(f"{spot.path}.code")
+        elif system in _NAMES:
+            if code not in known()[system]:
+                yield self.unknown[system].broken(f"{spot.path}.code")
+            elif system == ATC and isinstance(display, str) and not _alike(display, known()[ATC][code]):
+                yield self.display.broken(f"{spot.path}.display")
+
+
+def _alike(display: str, ours: str) -> bool:
+    return not ours or " ".join(display.split()).casefold() == " ".join(ours.split()).casefold()
+
+
+def _warning(name: str, what: str) -> Rule:
+    return Rule(name, "", "Coding", what, "", "warning")
