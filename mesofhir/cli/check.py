@@ -13,7 +13,7 @@ from mesofhir.cli import config, places, sources
 from mesofhir.cli.options import General, Reading, common, general, reading, reporting
 from mesofhir.cli.report import Report
 from mesofhir.cli.words import Voice
-from mesofhir.errors import InvalidInput, Problem
+from mesofhir.errors import InvalidInput
 
 if TYPE_CHECKING:
     from mesofhir.formats import Item
@@ -30,7 +30,8 @@ def command(voice: Voice, general: General, reading: Reading, report: Path | Non
     """Read, map and validate, without a network.
 
     Each history is read and checked, and mapped to FHIR; every resource that the histories become is validated
-    against FHIR R4. What a source of FHIR holds besides (foreign resources) is kept as it is, and not validated.
+    against FHIR R4 and the rules of the profiles. So is what stands in a source of FHIR: each resource of yours, and
+    each other one that claims a profile of mesofhir; what is neither is kept as it is, and not validated.
     Exit code 3: something is invalid, and a push would send nothing; or the source is empty.
 
     \b
@@ -46,7 +47,7 @@ def command(voice: Voice, general: General, reading: Reading, report: Path | Non
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)
-        for _ in survey.of(_validated(items, clinic, made), "checked", items):
+        for _ in survey.of(_judged(items, clinic, made), "checked", items):
             pass
     voice.say(sources.counted(items.counts))
     survey.tell_places()
@@ -55,16 +56,13 @@ def command(voice: Voice, general: General, reading: Reading, report: Path | Non
     return 0 if survey.valid else InvalidInput.exit_code
 
 
-def _validated(items: Iterable[Item], clinic: Clinic, made: Counter[str]) -> Iterator[Item]:
+def _judged(items: Iterable[Item], clinic: Clinic, made: Counter[str]) -> Iterator[Item]:
     """The items, with what is wrong with their resources added to what is wrong with them."""
-    from mesofhir.fhir.validation import validate
+    from mesofhir.formats.judging import Judge
 
+    judge = Judge(clinic)
     for item in items:
-        if item.history is not None and not item.faults:
-            for m in item.graph(clinic).made:
-                made[m.link.kind] += 1
-                where = f"{item.where}: {m.link.table} {m.link.key}: {m.link.kind}"
-                item.faults += [
-                    Problem(f"{where} {p.where}", p.what, p.expected, p.hint) for p in validate(m.resource)
-                ]
+        judge.judge(item)
+        if item.history is not None:
+            made.update(m.link.kind for m in item.graph(clinic).made)
         yield item

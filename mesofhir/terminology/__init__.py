@@ -199,6 +199,17 @@ def issue_codes() -> Mapping[str, str]:
     return MappingProxyType(_issue_codes(_text(_ISSUES), code_set("contraindications")))
 
 
+@cache
+def verified_codings() -> tuple[Coding, ...]:
+    """All codings of the lists of verified codes (``sources/``), also those that no table has; without displays,
+    since these lists hold them as the source prints them."""
+    found = []
+    for name in ("sources/codes", "sources/other"):
+        for row in csv.DictReader(_text(name).splitlines()):
+            found.append(Coding(row["system"], row["code"], ""))
+    return tuple(found)
+
+
 def _text(name: str) -> str:
     return files(__name__).joinpath(f"{name}.csv").read_text(encoding="utf-8")
 

@@ -10,7 +10,7 @@ know, it refuses when the profile is first asked for, instead of passing over it
  type   a type that may not stand in a choice
  target a reference to a type or profile that may not stand there; ``aggregation``: contained or not
  fixed  another value; ``pattern``: lacks part of it
- binding a code outside the value set (error if it is required, warning if it is extensible)
+ binding a code outside the value set, where the binding is required
  minValue and maxValue, maxLength
  slicing an item that belongs to no slice, where the slices are closed
  profile a value of none of several profiles

@@ -17,20 +17,20 @@ from mesofhir.fhir.profiles.package import Package
 from mesofhir.fhir.profiles.rules import Rule, Violation
 from mesofhir.fhir.profiles.valuesets import concepts
 from mesofhir.fhir.profiles.walk import Spot
-from mesofhir.terminology import ATC, SCT, code_set, code_sets
+from mesofhir.terminology import ATC, SCT, code_set, code_sets, verified_codings
 
 _NAMES: Final = {SCT: "SNOMED CT", ATC: "ATC"}
 
 
 @cache
 def known() -> Mapping[str, Mapping[str, str]]:
-    """System → code → display, of SNOMED CT and ATC in our tables."""
+    """System → code → display, of SNOMED CT and ATC in our tables and in the lists that these are made from."""
     found: dict[str, dict[str, str]] = {system: {} for system in _NAMES}
-    for name in code_sets():
-        tokens = code_set(name)
-        for coding in (c for token in tokens for c in tokens[token].codings):
-            if coding.system in found:
-                found[coding.system].setdefault(coding.code, coding.display)
+    sets = (code_set(name) for name in code_sets())
+    codings = [coding for tokens in sets for token in tokens for coding in tokens[token].codings]
+    for coding in (*codings, *verified_codings()):
+        if coding.system in found:
+            found[coding.system].setdefault(coding.code, coding.display)
     return found
 
 

@@ -27,7 +27,10 @@ def invariant(expression: str, where: str) -> Callable[[Place, str, Mapping[str,
     def holds(place: Place, element: str, resource: Mapping[str, Any]) -> bool:
         evaluate = _compiled(expression, where)
         context = place.value if element == resource.get("resourceType") else _node(place, element)
-        said = evaluate(context, {"resource": resource, "rootResource": resource})
+        try:
+            said = evaluate(context, {"resource": resource, "rootResource": resource})
+        except Exception:  # noqa: BLE001 - the library raises just this where types do not agree: nothing is said
+            return False
         return said[0] if len(said) == 1 and isinstance(said[0], bool) else bool(said)
 
     return holds

@@ -166,9 +166,10 @@ class Judging:
         return found or type_of(reference)
 
     def conforms(self, resource: Mapping[str, Any], url: str) -> bool:
-        """Does a resource conform to a profile? While that is being asked, yes: references may go in a circle."""
+        """Does a resource conform to a profile? One that claims it is judged where it stands; while it is being
+        asked the answer is yes, since references may go in a circle."""
         profile, asked = self.profiles.profile(url), (id(resource), url)
-        if profile is None or asked in self.busy:
+        if profile is None or asked in self.busy or profile in self.profiles.claimed(resource):
             return True
         self.busy.add(asked)
         inner = Judging(self.profiles, resource, self.resolve, self.busy)

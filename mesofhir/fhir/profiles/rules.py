@@ -181,6 +181,8 @@ class Maker:
     # --- constants, limits ----------------------------------------------------------------------------------
 
     def _constants(self, element: Element) -> Iterator[Ruled]:
+        if element.tells:
+            return
         if fixed := element.valued("fixed"):
             rule = self.rule(element, "fixed", "not the value that stands here always", told(fixed[1]))
             yield rule, lambda place, _: equal(place.value, fixed[1])
@@ -212,12 +214,11 @@ class Maker:
 
     def _binding(self, element: Element) -> Iterator[Ruled]:
         binding = element.stated.get("binding", {})
-        severity = {"required": "error", "extensible": "warning"}.get(binding.get("strength"))
-        if severity is None:
-            return
+        if binding.get("strength") != "required" or element.tells:
+            return  # the others advise authors: a clinic's own words and codes may stand there
         codes = members(binding["valueSet"], self.package, self.where(element))
         name = binding["valueSet"].rpartition("/")[2]
-        rule = self.rule(element, "binding", "no code of the value set", f"a code of the value set {name}", severity)
+        rule = self.rule(element, "binding", "no code of the value set", f"a code of the value set {name}")
         yield rule, lambda place, _: place.type not in _CODED or coded_in(place.value, codes)
 
     # --- invariants -----------------------------------------------------------------------------------------
@@ -226,15 +227,18 @@ class Maker:
         for stated in element.stated.get("constraint", ()):
             name, severity = f"{self.profile}#{stated['key']}", stated["severity"]
             check(stated["expression"], name)
-            what, at = f"breaks the invariant {stated['key']}", _plain(element.id)
+            what, at = f"breaks the invariant {stated['key']}", _typed(element)
             rule = Rule(name, self.profile, element.id, what, stated["human"], severity)
             holds = invariant(stated["expression"], name)
             yield rule, lambda place, judging, holds=holds, at=at: holds(place, at, judging.resource)  # type: ignore[misc]
 
 
-def _plain(element_id: str) -> str:
-    """The path of an element, without the names of slices."""
-    return re.sub(r":[^.]+", "", element_id)
+def _typed(element: Element) -> str:
+    """The type of an element, or where it has none of its own its path, without the names of slices."""
+    codes = [t["code"] for t in element.whole.get("type", ())]
+    if len(codes) == 1 and codes[0] not in ("BackboneElement", "Element", "Resource"):
+        return str(codes[0])
+    return re.sub(r":[^.]+", "", element.id)
 
 
 def coded_in(value: Any, codes: Members) -> bool:

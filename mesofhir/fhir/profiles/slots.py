@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from mesofhir.fhir.profiles.extensions import KEYS
 from mesofhir.fhir.profiles.places import Place, below
 from mesofhir.fhir.profiles.rules import CORE, Maker, Rule, Ruled, Violation, coded_in, equal, fits
 from mesofhir.fhir.profiles.tree import Element, unknown
@@ -28,6 +29,7 @@ class Slot:
     :param rules: what is asked of each value
     :param profiles: type → the profiles of which a value must satisfy one
     :param matches: of a slice: whether a value belongs to it
+    :param item: of a slice of extensions: ``[session-number]``, what to call one that is missing
     :param closed: the rule that every value belongs to a slice
     """
 
@@ -38,6 +40,7 @@ class Slot:
     profiles: dict[str, list[str]] = field(default_factory=dict)
     profile_rule: Rule | None = None
     matches: Matches = lambda place: True
+    item: str = ""
     closed: Rule | None = None
     children: list[Slot] = field(default_factory=list)
     slices: list[Slot] = field(default_factory=list)
@@ -66,13 +69,13 @@ class Slot:
             yield self.most[1].broken(path)
         for place in found:
             yield from self.judge_one(place, judging)
-        left = list(found)
+        sliced: set[str] = set()
         for part in self.slices:
             mine = [place for place in found if part.matches(place)]
-            left = [place for place in left if place not in mine]
-            yield from part.judge_values(mine, path, judging)
+            sliced.update(place.path for place in mine)
+            yield from part.judge_values(mine, path + part.item, judging)
         if self.closed:
-            yield from (self.closed.broken(place.path) for place in left)
+            yield from (self.closed.broken(place.path) for place in found if place.path not in sliced)
 
     def judge_one(self, place: Place, judging: Judging) -> Iterator[Violation]:
         """What is wrong with one value, apart from its slices."""
@@ -105,20 +108,16 @@ class Builder(Maker):
     def _bounds(self, element: Element) -> tuple[tuple[int, Rule] | None, tuple[int, Rule] | None]:
         """Cardinality, as far as it is narrower than R4's."""
         base: dict[str, Any] = _ANY if element.slice else element.whole.get("base", _ANY)
-        name = f"the slice `{element.slice}`" if element.slice else f"`{element.step}`"
+        name = _called(element)
         low, high = element.stated.get("min", 0), element.stated.get("max", "*")
+        implied = sum(part.stated.get("min", 0) for part in element.slices.values())  # SUSHI adds them up
         least = most = None
-        if low > base["min"]:
-            wanted = f"{low} at least"
-            least = low, self.rule(element, "min", f"{name} is missing" if low == 1 else f"too few of {name}", wanted)
+        if low > max(base["min"], implied):
+            what = f"{name} is missing" if low == 1 else f"too few of {name}"
+            least = low, self.rule(element, "min", what, f"at least {low}")
         if high != "*" and (base["max"] == "*" or int(high) < int(base["max"])) and not self._single(element, high):
-            rule = self.rule(
-                element,
-                "max",
-                f"too many of {name}" if high != "0" else f"{name} may not stand here",
-                f"{high} at most",
-            )
-            most = int(high), rule
+            what = f"too many of {name}" if high != "0" else f"{name} may not stand here"
+            most = int(high), self.rule(element, "max", what, "none" if high == "0" else f"at most {high}")
         return least, most
 
     @staticmethod
@@ -136,8 +135,9 @@ class Builder(Maker):
                 if self.package.get(url, "StructureDefinition") is None:
                     raise unknown(self.where(element), f"the profile {url}")
                 slot.profiles.setdefault(one["code"], []).append(url)
-        if slot.profiles:
-            names = " or ".join(url.rpartition("/")[2] for urls in slot.profiles.values() for url in urls)
+        urls = [url for several in slot.profiles.values() for url in several]
+        if len(urls) > 1:  # a single one tells more itself
+            names = " or ".join(url.rpartition("/")[2] for url in urls)
             slot.profile_rule = self.rule(element, "profile", "satisfies no profile that may stand here", names)
 
     def _extension(self, element: Element, url: str) -> None:
@@ -153,8 +153,9 @@ class Builder(Maker):
         if not slicing or not slicing.get("discriminator"):
             raise unknown(self.where(element), "a slicing without discriminators")
         for part in element.slices.values():
+            matches = self._matches(part, slicing["discriminator"])
             inner = self.slot(part)
-            inner.matches = self._matches(part, slicing["discriminator"])
+            inner.matches, inner.item = matches, f"[{_url_end(part)}]" if _url_end(part) else ""
             slot.slices.append(inner)
         if slicing.get("rules") == "closed":
             slot.closed = self.rule(
@@ -201,12 +202,31 @@ class Builder(Maker):
         for kind, compare in (("fixed", equal), ("pattern", fits)):
             if constant := element.valued(kind):
                 wanted = _within(constant[1], rest)
+                element.tells = element.tells or not rest
                 return lambda place, compare=compare: bool(wanted) and any(compare(place.value, x) for x in wanted)  # type: ignore[misc]
         binding = element.stated.get("binding", {})
         if binding.get("strength") == "required" and not rest:
             codes = members(binding["valueSet"], self.package, self.where(element))
+            element.tells = True
             return lambda place: coded_in(place.value, codes)
         return None
+
+
+def _called(element: Element) -> str:
+    """What people call an element or a slice."""
+    if not element.slice:
+        return f"`{element.step}`"
+    return f"the extension `{_url_end(element)}`" if _url_end(element) else f"the `{element.step}` {element.slice}"
+
+
+def _url_end(element: Element) -> str:
+    """Of a slice of extensions, how the URL of its extension ends; "" of any other."""
+    if element.step not in KEYS or not element.slice:
+        return ""
+    url = element.children.get("url")
+    fixed = url.valued("fixed") if url else None
+    urls = [u for one in element.whole.get("type", ()) for u in one.get("profile", ())]
+    return str(fixed[1] if fixed else urls[0] if urls else "").rpartition("/")[2]
 
 
 def _inside(element: Element, steps: list[str]) -> Element | None:

@@ -32,11 +32,12 @@ _PARTS: Final[Mapping[str, Collection[str]]] = {
     "discriminator": ("type", "path"),
 }
 _STEP: Final = re.compile(r"([A-Za-z]+(?:\[x\])?)(?::([^:./]+))?")
-_NAMED: Final = ("binding", "type")  # their extensions only name them, or tell which FHIR type a string is
+_NAMED: Final = ("binding", "type")  # their extensions only name and describe them
 _NAMES: Final = (
     "http://hl7.org/fhir/StructureDefinition/elementdefinition-bindingName",
     "http://hl7.org/fhir/StructureDefinition/elementdefinition-isCommonBinding",
     "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type",
+    "http://hl7.org/fhir/StructureDefinition/structuredefinition-hierarchy",
 )
 
 
@@ -54,6 +55,8 @@ class Element:
     :param slice: the name of the slice, or ""
     :param stated: what the profile states of it
     :param whole: that and what it inherits
+    :param tells: its constant tells a slice or an extension apart: what says something else is not it, and breaks
+        no rule
     """
 
     id: str
@@ -61,6 +64,7 @@ class Element:
     slice: str
     stated: Mapping[str, Any]
     whole: Mapping[str, Any]
+    tells: bool = False
     children: dict[str, Element] = field(default_factory=dict)
     slices: dict[str, Element] = field(default_factory=dict)
 
@@ -95,7 +99,7 @@ def tree(definition: Mapping[str, Any]) -> Element:
     for stated in definition.get("differential", {}).get("element", ()):
         _refuse_unknown(f"{name}: {stated.get('id')}", stated)
         element = _at(root, stated["id"], whole, name)
-        element.stated = stated
+        element.stated, element.tells = stated, stated["id"] == "Extension.url"
     return root
 
 
