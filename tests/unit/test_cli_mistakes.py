@@ -305,16 +305,16 @@ def test_check_counts_and_validates() -> None:
     assert "1 read = 1 mapped + 0 kept + 0 refused" in result.stderr
 
 
-def test_check_names_history_record_and_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_names_the_field_of_the_record_and_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     from mesofhir.errors import Problem
-    from mesofhir.fhir import validation
+    from mesofhir.formats import judging
 
     def wrong(resource: Any, where: str = "$") -> list[Problem]:
         return [Problem("$.code", "missing")] if resource["resourceType"] == "Condition" else []
 
-    monkeypatch.setattr(validation, "validate", wrong)
+    monkeypatch.setattr(judging, "validate", wrong)
     result = run("check", source(), code=3)
-    assert "error: clinic.json: $[0]: conditions D1: Condition $.code: missing" in result.stderr
+    assert "error: clinic.json: $[0].conditions[0].condition: missing (FHIR: Condition $.code)" in result.stderr
 
 
 @pytest.mark.parametrize("form", ["x.ndjson", "x.fhir.ndjson", "x.bundle.json", "x.bundles", "folder/"])
