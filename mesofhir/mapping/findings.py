@@ -5,7 +5,7 @@ from typing import Any
 
 from mesofhir.fhir.coded import Coded, OneSystem, Only
 from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, Status, period, table
-from mesofhir.fhir.picture import Absent, Always, Codec, Computed, Echo, Field, Row, Start
+from mesofhir.fhir.picture import Absent, Always, Codec, Computed, Echo, Field, Node, Row, Start
 from mesofhir.mapping.clinic import Clinic, Essential, Shape, Takes, ext
 from mesofhir.mapping.common import CERTAINTY, HL7, WITHDRAWN, coded, hl7, same, site, word
 from mesofhir.terminology import ACT_CODE, LOCAL, LOINC, SCT, code_set, issue_codes
@@ -83,7 +83,8 @@ def _issue(c: Clinic) -> Shape:
 
 
 def _conditions(c: Clinic) -> list[Shape]:
-    """A lesion or disease. One that has ended is resolved (R4 Condition, con-4)."""
+    """A lesion or disease. One that has ended is resolved (R4 Condition, con-4); one that is withdrawn is neither
+    (con-5), and so has no end: the issue holds the period."""
 
     def clinical(row: Row, _: Any) -> Any:
         code = "resolved" if row.get("until") is not None else "active"
@@ -93,12 +94,12 @@ def _conditions(c: Clinic) -> list[Shape]:
         codes = {x.get("code") for x in old.get("coding") or ()}
         return not codes & set(_RESOLVED)
 
-    def shape(state: dict[str, Any], takes: Takes) -> Shape:
+    def shape(state: dict[str, Any], end: Node, takes: Takes) -> Shape:
         parts = state | {
             "code": Coded("kind", code_set("contraindications"), "finding_text"),
             "bodySite": [site()],
             "onsetDateTime": Field("since", TIME),
-            "abatementDateTime": Field("until", TIME),
+            "abatementDateTime": end,
         }
         return c.shape("findings", "Condition", parts, takes=takes)
 
@@ -114,8 +115,8 @@ def _conditions(c: Clinic) -> list[Shape]:
         "verificationStatus": hl7("status", CERTAINTY, same(WITHDRAWN), decisive=True),
     }
     return [
-        shape(stands, lambda row: lesion(row) and not _withdrawn(row)),
-        shape(withdrawn, lambda row: lesion(row) and _withdrawn(row)),
+        shape(stands, Field("until", TIME), lambda row: lesion(row) and not _withdrawn(row)),
+        shape(withdrawn, Absent(), lambda row: lesion(row) and _withdrawn(row)),
     ]
 
 

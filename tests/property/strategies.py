@@ -28,7 +28,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from mesofhir.records import TABLES, TreatmentHistory, model
-from mesofhir.records.checks import ENDED, PERIODS, RANGES, later, must
+from mesofhir.records.checks import ENDED, PERIODS, RANGES, in_order, later, must
 from mesofhir.records.tables import PATIENTS, SHARED, Column, Table
 from mesofhir.terminology import LANGUAGES, code_set, code_sets
 
@@ -67,7 +67,7 @@ SYSTEMS: Final = ("http://hl7.it/sid/codiceFiscale", "urn:oid:2.16.840.1.113883.
 OPEN_CODES: Final = (
     "http://snomed.info/sct|138875005",
     "http://hl7.org/fhir/sid/icd-10|Z99.9",
-    "urn:oid:1.2.3|a b",
+    "urn:oid:1.2.3.4|a b",
     "https://ehr.example/codes?v=1|à&b",
 )
 PROTOCOLS: Final = ("https://clinic.example/ActivityDefinition/a", "http://example.org/p?x=1&y=è")
@@ -274,6 +274,8 @@ def _settle_fields(table: Table, fields: Tree) -> None:
         wrong: Callable[[Any, Any], bool] = later if (a, b) in PERIODS else gt
         if least is not None and most is not None and wrong(least, most):
             fields[a], fields[b] = most, least
+        elif (a, b) in PERIODS and least is not None and most is not None and not in_order(least, most):
+            fields[b] = least  # one of them was more precise
     if "unknown" in fields:
         fields["unknown"] = _settle_unknown(table, fields)
         if not fields["unknown"]:
