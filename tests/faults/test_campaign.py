@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.campaign import Campaign
-from tests.servers import FhirServer
+from tests.faults.kills import Hapi, Killing
+from tests.servers import FhirServer, Unavailable
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -17,3 +18,24 @@ def test_random_faults_and_several_pushers(hapi: FhirServer, tmp_path: Path, see
     assert campaign.tally.dishonest == []
     assert campaign.tally.unfinished == []
     assert campaign.tally.faults  # something did go wrong
+
+
+def test_the_client_is_killed_anywhere(hapi: FhirServer, tmp_path: Path) -> None:
+    killing = Killing(hapi, tmp_path, seed=1, resources=15)
+    killing.run("client", 10)
+    assert killing.tally.wrong == []
+    assert killing.tally.kills["client"] >= 10
+
+
+def test_the_server_is_killed_and_then_both(tmp_path: Path) -> None:
+    try:
+        hapi = Hapi(tmp_path)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    try:
+        killing = Killing(hapi.fhir, tmp_path, seed=1, hapi=hapi, resources=15)
+        killing.run("server", 1)
+        killing.run("both", 1)
+        assert killing.tally.wrong == []
+    finally:
+        hapi.process.stop()
