@@ -272,6 +272,7 @@ class Coded(Node):
             r.seen.append(f"{path}.text")
         elif self._made(words, r.row.get(self.name)):
             r.doubts.append((f"{path}.text", "contradicts what is coded"))
+            r.unclear[self.text or self.name] = f"{path}.text"
         elif self.text:
             r.say(self.text, words, f"{path}.text")
 

@@ -28,7 +28,7 @@ from mesofhir.fhir.picture import (
     Row,
     absent,
 )
-from mesofhir.mapping.narrative import narrative
+from mesofhir.mapping.narrative import is_generated, narrative
 from mesofhir.terminology import ACT_REASON, BASE
 
 
@@ -256,7 +256,7 @@ class Clinic:
             "resourceType": kind,
             "meta": Always(meta),
             "language": LANGUAGE,
-            "text": Computed(_narrative(table), lambda old: old.get("id") == "mesofhir"),
+            "text": Computed(_narrative(table), lambda old: is_generated(old.get("id"))),
             "identifier": self.identity(table),
         }
         if subject:

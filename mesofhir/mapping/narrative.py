@@ -27,6 +27,8 @@ Show = Callable[[Row, Resolve], str | None]  # what a row says, as plain text; N
 Line = Callable[[Row, Resolve], str]  # the same as XHTML; "": nothing
 
 ID: Final = "mesofhir"
+SIGNATURE: Final = re.compile(rf"{ID}-([0-9a-f]{{24}})((?:\.[=^/\w-]+)*)")
+"""The element id of a narrative that is signed: see :mod:`mesofhir.mapping.saying`."""
 TITLE_LENGTH: Final = 200
 
 
@@ -39,6 +41,11 @@ def narrative(table: str, row: Row, language: str, resolve: Resolve) -> dict[str
     :raises KeyError: if there is no such table or language
     """
     return {"id": ID, "status": "generated", "div": _book(table, language).div(row, resolve)}
+
+
+def is_generated(name: Any) -> bool:
+    """Is it the element id of a narrative that we made of a record, signed or not?"""
+    return name == ID or (isinstance(name, str) and SIGNATURE.fullmatch(name) is not None)
 
 
 def title(table: str, row: Row, language: str) -> str:

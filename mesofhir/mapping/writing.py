@@ -11,10 +11,26 @@ from mesofhir.fhir.picture import UNKNOWN, Mismatch, Reading, Writing
 from mesofhir.mapping.clinic import Clinic, Link, Shape, World
 from mesofhir.mapping.effects import unexpected
 from mesofhir.mapping.narrative import title
+from mesofhir.mapping.saying import ABSENT, Said, Values, said, signed, values
 from mesofhir.mapping.shapes import Shapes, shapes_of
 from mesofhir.records import TABLES, Fault, TreatmentHistory, flatten, paths
 
 Rows = dict[str, dict[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Values to be put over a resource.
+
+    :param shape: the form that it is to have
+    :param leave: copies that stay as they are there
+    :param gentle: a value that stands in the place of ours (the other choice of an ``x[y]``) stays
+    """
+
+    row: Mapping[str, Any]
+    shape: Shape
+    leave: frozenset[str] = frozenset()
+    gentle: bool = False
 
 
 @dataclass
@@ -33,20 +49,51 @@ class Made:
 
     @cached_property
     def resource(self) -> dict[str, Any]:
-        """The resource as if the server held nothing."""
-        return self.over(None)[0]
+        """The resource as if the server held nothing, signed."""
+        return signed(self._drawn, self.says, self.link, self.says.values)
+
+    @cached_property
+    def _drawn(self) -> dict[str, Any]:
+        drawn: dict[str, Any] = self.shape.picture.put(Writing(self.row, self.world), None, "$")
+        return drawn
+
+    @cached_property
+    def says(self) -> Said:
+        """What our resource says, read back."""
+        found = said(self._drawn, [self.shape], World(self.world.namespace))
+        if found is None:
+            raise RuntimeError(f"{self.link.kind} of {self.link.table} cannot be read back")
+        return found
+
+    @cached_property
+    def stated(self) -> Values:
+        """All values that the record states: what is cleared is among them, and what is not stated is not."""
+        copies = {name: v for name, v in self.says.values.items() if name[0] == "="}
+        return {**copies, **values(self.shape, self.row)}
 
     def over(self, old: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        """The row put over what the server holds, and the places that were left alone, with the reason.
+        """The row put over another resource, and the places that were left alone, with the reason: what the record
+        states takes the place of whatever stands there."""
+        if old is None:
+            return self.resource, []
+        new, doubts = self.put(old, Overlay(self.row, self.shape))
+        if new != old and (found := said(new, [self.shape], self.world)):
+            agreed = [name for name, v in self.stated.items() if found.values.get(name, ABSENT) == v]
+            new = signed(new, found, self.link, agreed)
+        return new, doubts
+
+    def put(self, old: Mapping[str, Any], overlay: Overlay) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        """Values put over another resource, and the places that were left alone, with the reason.
 
         Computed places (narrative, displays) are made anew only if something else changes.
         """
-        force = old is not None and not self.reads(old)
-        w = Writing(self.row, self.world, force=force)
-        new = self.shape.picture.put(w, old, "$")
-        if old is not None and new != old:
-            w = Writing(self.row, self.world, refresh=True, force=force)
-            new = self.shape.picture.put(w, old, "$")
+        picture, force = overlay.shape.picture, not readable(overlay.shape, old, self.world)
+        gentle = overlay.gentle and not force
+        w = Writing(overlay.row, self.world, force=force, leave=overlay.leave, gentle=gentle)
+        new = picture.put(w, old, "$")
+        if new != old:
+            w = Writing(overlay.row, self.world, refresh=True, force=force, leave=overlay.leave, gentle=gentle)
+            new = picture.put(w, old, "$")
         return new, w.doubts
 
     def reads(self, theirs: Mapping[str, Any]) -> bool:
@@ -208,13 +255,11 @@ class _Wrong(NamedTuple):
 
 def _unreadable(m: Made) -> Iterator[_Wrong]:
     """Nothing is sent that would not be read back as it was stated."""
-    r = Reading(World(m.world.namespace))
-    m.shape.picture.get(m.resource, r, "$")
     table, key = m.link.table, m.link.key
-    for path, why in r.doubts:
+    for path, why in m.says.doubts:
         yield _Wrong(table, key, "", f"cannot be carried by {m.link.kind}{path.removeprefix('$')}: {why}")
     for name in m.shape.picture.fields:
-        ours, theirs = m.row.get(name), r.row.get(name)
+        ours, theirs = m.row.get(name), m.says.row.get(name)
         if ours is None or ours == [] or name.startswith("@"):
             continue
         if theirs is not ours and theirs != ours:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mesofhir.fhir.picture.holes import Computed, Echo
+    from mesofhir.fhir.picture.lists import Each
 
 Row = Mapping[str, Any]
 Doubt = tuple[str, str]  # (path, why)
@@ -39,6 +40,8 @@ class Mismatch(Exception):
 class Reading:
     """What one ``get`` found: the row, the paths accounted for, the doubts, and the copies to compare.
 
+    ``places`` says where each field was read, ``unclear`` which fields could not be, and where (``=name``: a copy).
+
     An *echo* is a place that repeats a field owned by another resource or by the parent's row: it is
     verified once all rows are known (:class:`Echo`); so is a computed place.
     """
@@ -49,13 +52,21 @@ class Reading:
     doubts: list[Doubt] = field(default_factory=list)
     echoes: list[tuple[str, Echo, Any]] = field(default_factory=list)
     computed: list[tuple[str, Computed, Any]] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+    unclear: dict[str, str] = field(default_factory=dict)
 
     def say(self, name: str, value: Any, path: str, same: Callable[[Any, Any], bool] | None = None, *seen: str) -> None:
         """Record that the resource states ``value`` for the field ``name``."""
         if name in self.row and not (same or equal)(self.row[name], value):
             raise Mismatch(f"{path}: {name} is said twice, differently")
         self.row.setdefault(name, value)
+        self.places.setdefault(name, path)
         self.seen += seen or (path,)
+
+    def doubt(self, part: Node, path: str, why: str) -> None:
+        """Record that what stands at ``path`` cannot be read."""
+        self.doubts.append((path, why))
+        self.unclear |= dict.fromkeys([*part.fields, *(f"={name}" for name in part.copies)], path)
 
     def part(self) -> Reading:
         """A reading of a part, to be merged or dropped as a whole."""
@@ -66,6 +77,8 @@ class Reading:
             if name in self.row and not (same or equal)(self.row[name], value):
                 raise Mismatch(f"{path}: {name} is said twice, differently")
         self.row |= part.row
+        self.places |= part.places
+        self.unclear |= part.unclear
         self.seen += part.seen
         self.doubts += part.doubts
         self.echoes += part.echoes
@@ -74,13 +87,21 @@ class Reading:
 
 @dataclass(slots=True)
 class Writing:
-    """What one ``put`` needs and reports: the row, the world around it, and what was left alone."""
+    """What one ``put`` needs and reports: the row, the world around it, and what was left alone.
+
+    :ivar refresh: make computed values anew where they are ours
+    :ivar force: what stands there is known to be ours in another form (the record was withdrawn)
+    :ivar leave: copies that stay as they are, although the row says something else
+    :ivar gentle: another choice of an ``x[y]`` element that stands there stays, and is a doubt
+    """
 
     row: Row
     world: Any = None
     doubts: list[Doubt] = field(default_factory=list)
-    refresh: bool = False  # make computed values anew where they are ours
-    force: bool = False  # what stands there is known to be ours in another form (the record was withdrawn)
+    refresh: bool = False
+    force: bool = False
+    leave: frozenset[str] = frozenset()
+    gentle: bool = False
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -156,6 +177,10 @@ class Node:
         """How two values of the field are compared."""
         return equal
 
+    def lists(self) -> Iterator[Each]:
+        """The lists of which each item stands for itself."""
+        return iter(())
+
     def holes(self, path: str) -> Iterator[tuple[str, str]]:
         """(field, path) of each hole, for the published table."""
         return iter(())
@@ -212,7 +237,7 @@ def guarded(part: Node, x: Any, r: Reading, path: str) -> None:
     except Mismatch as why:
         if part.decisive:
             raise
-        r.doubts.append((path, str(why).removeprefix(f"{path}: ")))
+        r.doubt(part, path, str(why).removeprefix(f"{path}: "))
 
 
 LITERALS: Final[list[tuple[type, Callable[[Any], Node]]]] = []

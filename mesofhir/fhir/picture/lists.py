@@ -120,7 +120,10 @@ class Each(Node):
 
     def get_items(self, xs: list[Any], r: Reading, others: list[Node], path: str) -> None:
         out = []
-        for i, row in self._mine(xs, r.world, others).items():
+        mine = self._mine(xs, r.world, others)
+        if broken := [i for i, x in enumerate(xs) if i not in mine and self._made_by_us(x)]:
+            r.unclear[self.name] = f"{path}[{broken[0]}]"
+        for i, row in mine.items():
             part = r.part()
             self.item.get(xs[i], part, f"{path}[{i}]")
             r.seen += part.seen + ([f"{path}[{i}].id"] if self._made_by_us(xs[i]) else [])
@@ -136,6 +139,13 @@ class Each(Node):
             return all(any(self._same_row(self._row(v), t) for t in rows) for v in ours)
 
         return united
+
+    def key(self, value: Any) -> Any:
+        """Which item a value of the list is: items of one key are changed, others are different items."""
+        return value.get(self.by) if self.by is not None else value
+
+    def lists(self) -> Iterator[Each]:
+        yield self
 
     def fits(self, x: Any, world: Any) -> bool:
         return self.item.fits(x, world)
@@ -210,7 +220,7 @@ class Array(Node):
             if item.constant and not at:
                 raise Mismatch(f"{path}: an expected item is missing")
             if len(at) > 1 and not item.constant:
-                r.doubts.append((path, f"which of {len(at)} is ours?"))
+                r.doubt(item, path, f"which of {len(at)} is ours?")
             elif at:
                 guarded(item, x[at[0]], r, f"{path}[{at[0]}]")
 
@@ -219,6 +229,10 @@ class Array(Node):
 
     def same(self, name: str) -> Callable[[Any, Any], bool]:
         return next(i.same(name) for i in self.items if name in i.fields)
+
+    def lists(self) -> Iterator[Each]:
+        for item in self.items:
+            yield from item.lists()
 
     def holes(self, path: str) -> Iterator[tuple[str, str]]:
         for item in self.items:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mesofhir.fhir.picture.core import (
     CHOICES,
@@ -22,6 +22,9 @@ from mesofhir.fhir.picture.core import (
     read,
 )
 from mesofhir.fhir.picture.holes import Echo, Field
+
+if TYPE_CHECKING:
+    from mesofhir.fhir.picture.lists import Each
 
 
 def _stem(name: str) -> str:
@@ -52,6 +55,9 @@ class Object(Node):
         new: dict[str, Any] = dict(old)
         said = self.constant or self.always
         for k, part in self.parts.items():
+            if part.copies and part.copies <= w.leave and not part.fields:
+                said = said or k in old
+                continue
             value = part.put(w, new.get(k), f"{path}.{k}")
             new[k] = value
             said = said or (value is not None and not part.constant and self._speaks(part, w.row))
@@ -82,8 +88,12 @@ class Object(Node):
         return bool(part.fields) or isinstance(part, Echo) or part.stated(row)
 
     def _sole_choice(self, k: str, new: dict[str, Any], w: Writing, path: str) -> None:
-        """P11: our ``performedPeriod`` takes the place of their ``performedDateTime``."""
+        """P11: our ``performedPeriod`` takes the place of their ``performedDateTime``, unless theirs is to stay."""
         for other in [o for o in new if o != k and o not in self.parts and _stem(o) == self.choices[k]]:
+            if w.gentle:
+                w.doubts.append((f"{path}.{other}", f"stands in the place of {k}; left alone"))
+                new[k] = None
+                continue
             w.doubts.append((f"{path}.{other}", f"replaced by {k}"))
             del new[other]
 
@@ -116,6 +126,10 @@ class Object(Node):
 
     def same(self, name: str) -> Callable[[Any, Any], bool]:
         return next(part.same(name) for part in self.parts.values() if name in part.fields)
+
+    def lists(self) -> Iterator[Each]:
+        for part in self.parts.values():
+            yield from part.lists()
 
     def holes(self, path: str) -> Iterator[tuple[str, str]]:
         for k, part in self.parts.items():
@@ -195,6 +209,10 @@ class Both(Node):
 
     def same(self, name: str) -> Callable[[Any, Any], bool]:
         return next(part.same(name) for part in self.of if name in part.fields)
+
+    def lists(self) -> Iterator[Each]:
+        for part in self.of:
+            yield from part.lists()
 
     def holes(self, path: str) -> Iterator[tuple[str, str]]:
         for part in self.of:
