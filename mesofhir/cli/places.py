@@ -162,7 +162,7 @@ def _auth(said: ServerConfig) -> Auth:
     if kind == "bearer":
         if said.user:
             raise UsageError("a bearer token has no user name: leave --user out, or use --auth basic")
-        return Bearer(_secret(said))
+        return Bearer(_secret(said), again=lambda: _secret(said))  # a file may hold another one by then
     if not said.user:
         raise UsageError("basic authentication needs a user name: --user NAME")
     return Basic(said.user, _secret(said))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mesofhir.errors import UsageError
@@ -70,19 +71,33 @@ class Basic(Auth):
 
 
 class Bearer(Auth):
-    """A token that lasts as long as the run (RFC 6750).
+    """A token (RFC 6750).
 
+    :param again: gives the token as it is now; asked once a token was refused, since whoever keeps it in a file may
+        have put a new one there in the middle of a run
     :raises UsageError: the token is empty or holds something that cannot stand in a header
     """
 
-    def __init__(self, token: Secret | str) -> None:
-        value = _clean(_reveal(token), "token")
-        if not value or not value.isascii() or " " in value:
-            raise UsageError("the bearer token is empty, or holds spaces or letters that a token cannot have")
-        self._value = Secret(f"Bearer {value}")
+    def __init__(self, token: Secret | str, again: Callable[[], Secret] | None = None) -> None:
+        self._value, self._again = _bearing(token), again
 
     def headers(self, origin: Origin) -> Mapping[str, str]:
         return {"Authorization": self._value.reveal()}
+
+    def renew(self) -> bool:
+        if self._again is None:
+            return False
+        before = self._value.reveal()
+        with suppress(UsageError):  # then the old one is what we have, and the server's refusal is what is told
+            self._value = _bearing(self._again())
+        return self._value.reveal() != before
+
+
+def _bearing(token: Secret | str) -> Secret:
+    value = _clean(_reveal(token), "token")
+    if not value or not value.isascii() or " " in value:
+        raise UsageError("the bearer token is empty, or holds spaces or letters that a token cannot have")
+    return Secret(f"Bearer {value}")
 
 
 def from_environment(variable: str) -> Secret:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mesofhir.errors import NotAuthorised, Refused, UnknownOutcome, Unreachable
-from mesofhir.server import Auth, Basic, Bearer, Retry
+from mesofhir.server import Auth, Basic, Bearer, Retry, from_file
 from tests.faults.fault_server import (
     FEW,
     PATIENT,
@@ -466,6 +466,29 @@ def test_expired_credentials_are_renewed_once(write: bool) -> None:
         assert len(server.requests) == 2
         with pytest.raises(NotAuthorised), client(server.url, auth=Bearer("old")) as other:
             other.read("Patient", "1")
+
+
+def test_a_token_that_somebody_renews_in_its_file_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.touch(0o600)
+    path.write_text("old\n")
+
+    def behave(exchange: Exchange) -> None:
+        exchange.answer(200 if exchange.headers["Authorization"] == f"Bearer {wanted}" else 401, PATIENT)
+
+    wanted = "old"
+    with against(behave, auth=Bearer(from_file(path), again=lambda: from_file(path))) as (server, fhir):
+        assert fhir.read("Patient", "1").ok
+        wanted = "new"
+        path.write_text("new\n")
+        assert fhir.create({"resourceType": "Patient"}).ok
+        assert len(server.requests) == 3
+        wanted = "another"
+        for text in ("new", "", "two words"):  # the same, none, and none that could be sent
+            path.write_text(text)
+            with pytest.raises(NotAuthorised, match="401"):
+                fhir.read("Patient", "1")
+        assert len(server.requests) == 6
 
 
 def test_workers_renew_expired_credentials_once_for_all() -> None:
