@@ -65,8 +65,9 @@ class Retry:
     :param longest: the longest ``Retry-After`` that is waited for, seconds; a longer one ends the request
     :param budget: retries of all requests of an outage together
     :param healed: so many good answers in a row end an outage, and give the budget back
-    :param failures: so many failures in a row open the circuit,
-    :param silence: if the first of them is so many seconds ago
+    :param failures: so many failures in a row open the circuit if the first of them is
+    :param silence: so many seconds ago: what is over in a moment is what attempts are for
+    :param many: so many open it at once
     :param rest: seconds until one request may try whether the server is back; doubled when it is not,
     :param longest_rest: up to this
     """
@@ -79,6 +80,7 @@ class Retry:
     healed: int = 50
     failures: int = 10
     silence: float = 5.0
+    many: int = 50
     rest: float = 30.0
     longest_rest: float = 300.0
 
@@ -157,10 +159,13 @@ class Patience:
             self._since = self._since if self._failures else tick
             self._good, self._failures = 0, self._failures + 1
             if not self._rest:
-                if self._failures >= self._retry.failures and tick - self._since >= self._retry.silence:
+                if self._failures >= (self._retry.failures if self._silent(tick) else self._retry.many):
                     self._open(self._retry.rest, tick)
             elif self._trying:  # others were under way when the circuit opened, and say nothing new
                 self._open(min(self._rest * 2, self._retry.longest_rest), tick)
+
+    def _silent(self, tick: float) -> bool:
+        return tick - self._since >= self._retry.silence
 
     def _open(self, rest: float, tick: float) -> None:
         self._rest, self._until, self._trying = rest, tick + rest, False

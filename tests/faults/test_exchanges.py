@@ -377,11 +377,20 @@ def test_which_status_is_asked_again(status: int, reads: int, writes: int, error
 def test_an_outage_costs_at_most_the_budget() -> None:
     still = StillClock()
     with FaultServer(lambda exchange: exchange.answer(503)) as server:
-        with client(server.url, still, retry=Retry(budget=100)) as fhir:
+        with client(server.url, still, retry=Retry(budget=100, many=1000)) as fhir:
             for _ in range(80):
                 with pytest.raises(Unreachable):
                     fhir.read("Patient", "1")
         assert (len(still.slept), len(server.requests)) == (100, 180)
+
+
+@pytest.mark.parametrize("behave", [always(503), always(200, b"<p>Log in</p>", Content_Type="text/html")])
+def test_a_server_that_only_fails_is_not_asked_on(behave: Callable[[Exchange], None]) -> None:
+    with against(behave) as (server, fhir):
+        for _ in range(200):
+            with pytest.raises(Unreachable):
+                fhir.read("Patient", "1")
+        assert len(server.requests) == 50
 
 
 @pytest.mark.parametrize("status", [500, 503, 504])

@@ -69,6 +69,14 @@ def test_a_circuit_opens_when_nothing_but_failures_came_for_a_while() -> None:
     assert (patience.closed_for(13.0), patience.closed_for(42.0), patience.is_open()) == (30.0, 1.0, True)
 
 
+def test_very_many_failures_open_it_at_once() -> None:
+    patience = Patience(Retry(many=20, rest=30.0))
+    failing(patience, *[0.0] * 19)
+    assert patience.closed_for(0.0) == 0.0
+    failing(patience, 0.0)
+    assert patience.closed_for(0.0) == 30.0
+
+
 def test_one_request_tries_whether_the_server_is_back() -> None:
     patience = Patience(Retry(failures=3, silence=5.0, rest=30.0, longest_rest=100.0))
     failing(patience, 0.0, 1.0, 6.0)
