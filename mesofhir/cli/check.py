@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mesofhir.cli import config, places, sources
+from mesofhir.cli import config, contradicting, places, sources
 from mesofhir.cli.options import General, Reading, common, general, reading, reporting
 from mesofhir.cli.report import Report
 from mesofhir.cli.words import Voice
@@ -32,6 +32,8 @@ def command(voice: Voice, general: General, reading: Reading, report: Path | Non
     Each history is read and checked, and mapped to FHIR; every resource that the histories become is validated
     against FHIR R4 and the rules of the profiles. So is what stands in a source of FHIR: each resource of yours, and
     each other one that claims a profile of mesofhir; what is neither is kept as it is, and not validated.
+    Contradictions are told too, facts of one history that stand against each other (docs/contradictions.md): these
+    refuse nothing.
     Exit code 3: something is invalid, and a push would send nothing; or the source is empty.
 
     \b
@@ -47,8 +49,10 @@ def command(voice: Voice, general: General, reading: Reading, report: Path | Non
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)
-        for _ in survey.of(_judged(items, clinic, made), "checked", items):
-            pass
+        against = contradicting.Told(voice, written, places.strengths(settings))
+        for item in survey.of(_judged(items, clinic, made), "checked", items):
+            against.see(item)
+        against.end()
     voice.say(sources.counted(items.counts))
     survey.tell_places()
     for kind, count in sorted(made.items()):

@@ -77,6 +77,7 @@ class Config:
     """What the file says.
 
     :param path: the file; None where there is none
+    :param strengths: protocol → kind of finding → how strongly it stands against treatment
     :param suffix: what makes the namespace on a public sandbox one's own
     """
 
@@ -86,6 +87,7 @@ class Config:
     locale: str | None = None
     timezone: str | None = None
     suffix: str | None = None
+    strengths: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     servers: Mapping[str, ServerConfig] = field(default_factory=dict)
 
 
@@ -121,14 +123,34 @@ class _Reader:
         self.path = path
 
     def config(self, said: dict[str, Any]) -> Config:
-        tables = {name: self._table(said.pop(name, {}), name) for name in ("servers", "sandbox")}
+        tables = {name: self._table(said.pop(name, {}), name) for name in ("servers", "sandbox", "strengths")}
         top = self._checked(said, "", _TOP, [*_TOP, *tables])
         servers = {
             name: self._server(self._table(table, f"servers.{name}"), f"servers.{name}")
             for name, table in tables["servers"].items()
         }
         sandbox = self._checked(tables["sandbox"], "sandbox", _SANDBOX, [*_SANDBOX])
-        return Config(self.path, **top, **sandbox, servers=servers)
+        strengths = {
+            name: self._strengths(self._table(table, f"strengths.{name}"), f"strengths.{name}", name)
+            for name, table in tables["strengths"].items()
+        }
+        return Config(self.path, **top, **sandbox, strengths=strengths, servers=servers)
+
+    def _strengths(self, said: dict[str, Any], place: str, protocol: str) -> dict[str, str]:
+        """How strong the findings are in a protocol that do not say it."""
+        from mesofhir.records.checks import CANONICAL
+        from mesofhir.records.contradictions import ANY_PROTOCOL, DEFAULTS
+        from mesofhir.terminology import code_set
+
+        protocols = [ANY_PROTOCOL, *code_set("protocols")]
+        if protocol not in protocols and not CANONICAL.fullmatch(protocol):
+            raise UsageError(f"{self.path}: {place}: unknown protocol; {_hint(protocol, protocols)}")
+        values = self._checked(said, place, dict.fromkeys(DEFAULTS, str), [*DEFAULTS])
+        strengths = code_set("strengths")
+        for name, value in values.items():
+            if value not in strengths:
+                raise self._wrong(f"{place}.{name}", "not known", " or ".join(strengths))
+        return values
 
     def _server(self, said: dict[str, Any], place: str) -> ServerConfig:
         values = self._checked(said, place, _SERVER, [*_SERVER])

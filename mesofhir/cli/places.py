@@ -22,6 +22,7 @@ from mesofhir.errors import UsageError
 if TYPE_CHECKING:
     from mesofhir.formats import Source
     from mesofhir.mapping import Clinic
+    from mesofhir.records import Strengths
     from mesofhir.server import Auth, Server
 
 SUFFIX_FILE: Final = "sandbox-suffix"
@@ -49,6 +50,13 @@ def clinic(general: General, config: Config) -> Clinic:
 def clinic_if_any(general: General, config: Config) -> Clinic | None:
     """The clinic, where anybody says its namespace."""
     return clinic(general, config) if general.namespace or config.namespace else None
+
+
+def strengths(config: Config) -> Strengths:
+    """How strongly findings stand against treatment that do not say it."""
+    from mesofhir.records import Strengths
+
+    return Strengths(config.strengths)
 
 
 def source(name: str, reading: Reading, clinic: Clinic | None, config: Config) -> Source:

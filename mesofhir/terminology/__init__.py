@@ -67,6 +67,13 @@ _ALIASES = {
 }
 """Other names under which the same codes arrive: read, never written."""
 
+
+
+def canonical(system: str) -> str:
+    """The name under which we write a system that has several."""
+    return _ALIASES.get(system, system)
+
+
 _COLUMNS = ["code", "it", "en", "system", "value", "display", "relation", "source"]
 _RELATIONS = ("equivalent", "broader", "related")
 _TOKEN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -138,7 +145,7 @@ class CodeSet:
 
         :param system: the URI of the system; the other URIs of ATC are understood
         """
-        return self._tokens.get((_ALIASES.get(system, system), code))
+        return self._tokens.get((canonical(system), code))
 
     def token_in(self, codings: Iterable[tuple[str, str]]) -> str | None:
         """The token that a whole concept means; None if its codings mean none, or several different ones.

@@ -64,6 +64,11 @@ def test_all_that_can_be_said() -> None:
     assert said.servers["other"] == config.ServerConfig("https://other.example")
 
 
+def test_strengths_of_findings() -> None:
+    said = config.load(written('[strengths.default]\neczema = "relative"\n[strengths."https://h.example/p"]\n'))
+    assert said.strengths == {"default": {"eczema": "relative"}, "https://h.example/p": {}}
+
+
 def test_nothing_said() -> None:
     assert config.load(None) == config.Config()
 
@@ -95,6 +100,10 @@ def test_the_working_folder_beats_the_users() -> None:
         ('servers = "x"', "servers: text; expected a table: [servers]"),
         ("servers = {x = 1}", "servers.x: a whole number; expected a table"),
         ("[sandbox]\nsufix = 'a'", "sandbox.sufix: unknown; did you mean suffix?"),
+        ("[strengths.antalgic-outpatien]", "strengths.antalgic-outpatien: unknown protocol; did you mean antalgic-out"),
+        ("[strengths.default]\npregnacy = 'absolute'", "strengths.default.pregnacy: unknown; did you mean pregnancy?"),
+        ("[strengths.default]\neczema = 'high'", "eczema: not known; expected absolute or relative or precaution"),
+        ("[strengths]\neczema = 'absolute'", "strengths.eczema: text; expected a table: [strengths.eczema]"),
         ("namespace = ", "mesofhir.toml: not TOML:"),
         ("namespace = 2026-01-01", "namespace: another kind of value; expected text"),
     ],

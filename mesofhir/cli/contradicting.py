@@ -1,0 +1,60 @@
+"""Contradictions as they are told: both places, counted; they change no exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mesofhir.cli.report import Report
+from mesofhir.cli.words import MOST, Voice, number
+
+if TYPE_CHECKING:
+    from mesofhir.formats import Item
+    from mesofhir.records import Fact, Strengths
+
+
+@dataclass
+class Told:
+    """The contradictions of a run; of very many the first are shown, and how many more there are.
+
+    :param strengths: how strong findings are that do not say it
+    :param rules: rule → how often
+    """
+
+    voice: Voice
+    report: Report
+    strengths: Strengths
+    rules: Counter[str] = field(default_factory=Counter)
+
+    def see(self, item: Item) -> None:
+        """One history, whatever else is wrong with it."""
+        from mesofhir.records import contradictions
+
+        for c in contradictions(item.history, self.strengths) if item.history else ():
+            self.rules[c.rule] += 1
+            places = [_where(item, fact) for fact in (c.one, c.other)]
+            facts = [
+                {"table": f.table, "key": f.key, "field": f.field, "path": f.path, "where": place}
+                for f, place in zip((c.one, c.other), places, strict=True)
+            ]
+            self.report.add({"contradiction": c.rule, "severity": c.severity, "what": c.what, "facts": facts})
+            if self.rules.total() <= MOST:
+                self.voice.say(f"contradiction {c.rule} ({c.severity}): {c.what}: {places[0]} | {places[1]}")
+
+    def end(self) -> None:
+        """After the last one: how many there are."""
+        total = self.rules.total()
+        if total > MOST:
+            where = f"all in {self.report.path}" if self.report.path else "--report FILE has all"
+            self.voice.say(f"contradiction: … and {total - MOST} more ({where})")
+        if total:
+            each = ", ".join(f"{n} × {rule}" for rule, n in sorted(self.rules.items(), key=lambda r: int(r[0][1:])))
+            self.voice.say(f"{number(total, 'contradiction')}: {each} (facts to look at; nothing is refused for them)")
+
+
+def _where(item: Item, fact: Fact) -> str:
+    """How the source calls the place of a fact."""
+    from mesofhir.records import Fault
+
+    return item.locate(Fault(fact.table, fact.key, fact.field, fact.path, ""))
