@@ -66,7 +66,5 @@ def _judged(items: Iterable[Item], clinic: Clinic, made: Counter[str]) -> Iterat
 
     judge = Judge(clinic)
     for item in items:
-        judge.judge(item)
-        if item.history is not None:
-            made.update(m.link.kind for m in item.graph(clinic).made)
+        made.update(judge.judge(item))
         yield item

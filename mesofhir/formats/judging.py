@@ -19,7 +19,7 @@ from mesofhir.formats.item import Item
 from mesofhir.mapping import Clinic, Link
 from mesofhir.mapping.clinic import tail
 from mesofhir.mapping.fields import field_at
-from mesofhir.records import Fault
+from mesofhir.records import Fault, paths
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,16 @@ class Judge:
 
     def __init__(self, clinic: Clinic) -> None:
         self.clinic = clinic
+        self.places: dict[tuple[str, str], str] = {}
 
-    def judge(self, item: Item) -> None:
-        """Add what is wrong with the resources of an item to what is wrong with it."""
+    def judge(self, item: Item) -> list[str]:
+        """Add what is wrong with the resources of an item to what is wrong with it.
+
+        :return: the types of the resources that its history becomes, if it is one that can be used
+        """
+        unusable = bool(item.faults)
         said = set(item.faults) | set(item.warnings)
+        self.places = {}
         standing = item.sources
         foreign = [kept.resource for kept in item.kept if ours().claimed(kept.resource)]
         named = _Named([*standing.values(), *foreign], item)
@@ -54,12 +60,13 @@ class Judge:
             self._tell(item, link, resource, {}, named, said)
         for resource in foreign:
             self._tell_foreign(item, resource, named, said)
-        if item.history is None or item.faults:
-            return
+        if item.history is None or unusable:
+            return []
         made = item.graph(self.clinic).made
         named = _Named([m.resource for m in made], item, {f"{m.link.kind}/{m.handle}": m.resource for m in made})
         for m in made:
             self._tell(item, m.link, m.resource, m.row, named, said)
+        return [m.link.kind for m in made]
 
     def _tell(
         self,
@@ -72,7 +79,10 @@ class Judge:
     ) -> None:
         for found in judged(resource, named):
             at = field_at(self.clinic, link, resource, found.path, row)
-            fault = Fault(at.table, at.key, at.field, "", found.what, found.expected, _beside(link.kind, found))
+            if item.history is not None and not self.places:
+                self.places = paths(item.history)
+            place = self.places.get((at.table, at.key), "$") + (f".{at.field}" if at.field else "")
+            fault = Fault(at.table, at.key, at.field, place, found.what, found.expected, _beside(link.kind, found))
             _add(item, item.problem(fault), found.warning, said)
 
     def _tell_foreign(self, item: Item, resource: dict[str, Any], named: _Named, said: set[Problem]) -> None:
