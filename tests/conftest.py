@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: the two real FHIR servers, and a namespace of the test's own."""
+"""Fixtures that every test may use: the real FHIR servers, and a namespace of the test's own."""
 
 import os
 import tempfile
@@ -10,7 +10,8 @@ import pytest
 
 from tests.servers import FhirServer, SharedHapi, Unavailable, start_sekmet
 
-SHARED_HAPI = pytest.StashKey[SharedHapi]()
+SHARED_HAPI = pytest.StashKey[dict[str, SharedHapi]]()
+HAPIS = {"hapi": "hapi", "bare_hapi": "bare"}  # fixture → server
 RUN_FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 
 
@@ -30,9 +31,20 @@ def sekmet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FhirServer]:
 
 @pytest.fixture(scope="session")
 def hapi(pytestconfig: pytest.Config) -> FhirServer:
-    """The HAPI that the whole run shares. Without Java and Maven its tests are skipped; in CI they fail."""
+    """The HAPI with our profiles that the whole run shares. Without Java and Maven its tests are skipped; in CI they
+    fail."""
+    return _shared(pytestconfig, "hapi")
+
+
+@pytest.fixture(scope="session")
+def bare_hapi(pytestconfig: pytest.Config) -> FhirServer:
+    """A HAPI that knows nothing of our profiles, shared and skipped likewise."""
+    return _shared(pytestconfig, "bare")
+
+
+def _shared(config: pytest.Config, name: str) -> FhirServer:
     try:
-        return pytestconfig.stash[SHARED_HAPI].get()
+        return config.stash[SHARED_HAPI][name].get()
     except Unavailable as error:
         reason = str(error)
     if os.environ.get("CI") == "true":
@@ -49,11 +61,14 @@ def namespace() -> str:
 def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker:
-        config.stash[SHARED_HAPI] = SharedHapi(Path(worker["run_folder"]))
+        folder = Path(worker["run_folder"])
     else:
-        folder = config.stash[RUN_FOLDER] = tempfile.TemporaryDirectory(prefix="mesofhir-tests-")
-        hapi = config.stash[SHARED_HAPI] = SharedHapi(Path(folder.name))
-        hapi.keep()
+        made = config.stash[RUN_FOLDER] = tempfile.TemporaryDirectory(prefix="mesofhir-tests-")
+        folder = Path(made.name)
+    config.stash[SHARED_HAPI] = {name: SharedHapi(folder, name) for name in HAPIS.values()}
+    if not worker:
+        for hapi in config.stash[SHARED_HAPI].values():
+            hapi.keep()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -66,20 +81,29 @@ def pytest_configure_node(node: object) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what needs HAPI, and puts it last: it starts while the others run."""
     for item in items:
-        if "hapi" in getattr(item, "fixturenames", ()):
+        if _hapis(item):
             item.add_marker("hapi")
     items.sort(key=needs_hapi)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    if any(map(needs_hapi, session.items)) and not session.config.option.collectonly:
-        session.config.stash[SHARED_HAPI].request()
+    if session.config.option.collectonly:
+        return
+    for name in {name for item in session.items for name in _hapis(item)}:
+        session.config.stash[SHARED_HAPI][name].request()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if RUN_FOLDER in config.stash:
-        config.stash[SHARED_HAPI].stop()
+        for hapi in config.stash[SHARED_HAPI].values():
+            hapi.stop()
         config.stash[RUN_FOLDER].cleanup()
+
+
+def _hapis(item: pytest.Item) -> set[str]:
+    """Which HAPIs a test wants."""
+    wanted = {HAPIS[name] for name in getattr(item, "fixturenames", ()) if name in HAPIS}
+    return wanted | ({"hapi"} if item.get_closest_marker("hapi") and not wanted else set())
 
 
 def needs_hapi(item: pytest.Item) -> bool:

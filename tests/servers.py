@@ -3,8 +3,8 @@
 Each runs in a process of its own, on a free loopback port, and lives only as long as somebody holds
 its standard input open: a test run that is killed leaves no server behind.
 
-`python -m tests.servers` builds HAPI (as a first run of its tests would) and runs one until Ctrl-C;
-`python -m tests.servers build` only builds it.
+`python -m tests.servers` builds HAPI (as a first run of its tests would) and runs one with our profiles until Ctrl-C,
+`python -m tests.servers bare` one without them; `python -m tests.servers build` only builds it.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -31,8 +32,9 @@ HAPI_BUILDS = TESTS.parent / ".cache" / "hapi"
 # A test server lives for a minute: a quick start (12 s instead of 19 s) matters more than top speed.
 JAVA = ("java", "-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 IN_MEMORY = "jdbc:h2:mem:fhir;DB_CLOSE_DELAY=-1"
-RUNNING_HAPI = "MESOFHIR_TESTS_HAPI"
-"""A variable that names a HAPI which runs already (`python -m tests.servers`), for quick runs while developing."""
+PROFILES = TESTS.parent / "mesofhir" / "fhir" / "profiles" / "mesofhir.profiles.tgz"
+RUNNING_HAPI = {"hapi": "MESOFHIR_TESTS_HAPI", "bare": "MESOFHIR_TESTS_BARE_HAPI"}
+"""Variables that name a HAPI which runs already (`python -m tests.servers`), for quick runs while developing."""
 
 
 class Unavailable(Exception):
@@ -113,6 +115,16 @@ def start_hapi(
     return ServerProcess("hapi", [*JAVA, *options, "Hapi", str(port), jdbc, *map(str, packages)], folder)
 
 
+def profiles_package(folder: Path) -> Path:
+    """Our compiled package under the name by which HAPI takes packages, in the folder."""
+    with tarfile.open(PROFILES) as package:
+        about = package.extractfile("package/package.json")
+        assert about is not None
+        said = json.load(about)
+    named = folder / f"{said['name']}#{said['version']}.tgz"
+    return Path(shutil.copyfile(PROFILES, named))
+
+
 def build_hapi() -> str:
     """The class path of the HAPI launcher, compiled if these sources were not yet.
 
@@ -151,17 +163,19 @@ def _last_lines(log: Path) -> str:
 
 
 class SharedHapi:
-    """The one HAPI of a test run, which may be spread over several processes.
+    """A HAPI that the whole of a test run shares, though it may be spread over several processes: the one called
+    ``hapi`` has our profiles, the one called ``bare`` has not. Each is started only if a test wants it.
 
     Any process of the run may `request` and `get` it; the first process of the run, which outlives the
     others, has to `keep` it: it starts HAPI at the first request, and stops it at the end.
     They talk through files in a folder of the run.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._requested = folder / "hapi.requested"
-        self._answer = folder / "hapi.json"
+    def __init__(self, folder: Path, name: str) -> None:
+        self._name, self._folder = name, folder / name
+        self._folder.mkdir(exist_ok=True)
+        self._requested = self._folder / "requested"
+        self._answer = self._folder / "answer.json"
         self._ending = threading.Event()
         self._server: ServerProcess | None = None
 
@@ -178,15 +192,16 @@ class SharedHapi:
         return FhirServer("hapi", answer["url"])
 
     def keep(self) -> None:
-        threading.Thread(target=self._keep, name="hapi-keeper", daemon=True).start()
+        threading.Thread(target=self._keep, name=f"{self._name}-keeper", daemon=True).start()
 
     def _keep(self) -> None:
         while not self._requested.exists():
             if self._ending.wait(0.1):
                 return
         try:
-            if not (url := os.environ.get(RUNNING_HAPI)):
-                self._server = start_hapi(self._folder)
+            if not (url := os.environ.get(RUNNING_HAPI[self._name])):
+                packages = [profiles_package(self._folder)] if self._name == "hapi" else []
+                self._server = start_hapi(self._folder, packages=packages)
                 url = self._server.ready().url
             answer = {"url": url}
         except Unavailable as reason:
@@ -205,9 +220,11 @@ if __name__ == "__main__":
     try:
         build_hapi()
         if sys.argv[1:] != ["build"]:
-            with tempfile.TemporaryDirectory() as logs, start_hapi(Path(logs)) as hapi:
-                print(hapi.url, flush=True)
-                threading.Event().wait()
+            with tempfile.TemporaryDirectory() as logs:
+                packages = [] if sys.argv[1:] == ["bare"] else [profiles_package(Path(logs))]
+                with start_hapi(Path(logs), packages=packages) as hapi:
+                    print(hapi.url, flush=True)
+                    threading.Event().wait()
     except Unavailable as reason:
         raise SystemExit(str(reason)) from None
     except KeyboardInterrupt:
