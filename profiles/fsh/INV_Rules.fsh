@@ -69,7 +69,7 @@ Expression: "status='entered-in-error' or reasonCode.exists() or reasonReference
 Invariant: req-1
 Description: "The most of a range is not less than its least: sessions, their length, the time between them."
 Severity: #error
-Expression: "repeat.all((countMax.empty() or count.empty() or countMax >= count) and (durationMax.empty() or duration.empty() or durationMax >= duration) and (periodMax.empty() or period.empty() or periodMax >= period))"
+Expression: "repeat.all((count.empty() or countMax.empty() or count.extension.exists() or countMax.extension.exists() or countMax >= count) and (duration.empty() or durationMax.empty() or duration.extension.exists() or durationMax.extension.exists() or durationMax >= duration) and (period.empty() or periodMax.empty() or period.extension.exists() or periodMax.extension.exists() or periodMax >= period))"
 
 Invariant: ma-1
 Description: "A mixture that was given was given into the skin: the route carries IDINJ."
@@ -79,7 +79,7 @@ Expression: "status='completed' implies dosage.route.coding.where(system='http:/
 Invariant: ma-2
 Description: "The volume that was given is not negative, and in millilitres (UCUM `mL`)."
 Severity: #error
-Expression: "dosage.dose.value.empty() or (dosage.dose.value >= 0 and dosage.dose.system='http://unitsofmeasure.org' and dosage.dose.code='mL')"
+Expression: "dosage.dose.value.empty() or dosage.dose.value.extension.exists() or (dosage.dose.value >= 0 and dosage.dose.system='http://unitsofmeasure.org' and dosage.dose.code='mL')"
 
 Invariant: ma-3
 Description: "The mixture stands in the administration itself, since EHRs that export a patient leave other Medications out."
@@ -124,7 +124,19 @@ Expression: "code.exists()"
 Invariant: pain-1
 Description: "A pain score is between 0 and 10."
 Severity: #error
-Expression: "value.empty() or (value >= 0 and value <= 10)"
+Expression: "value.empty() or value.extension.exists() or (value >= 0 and value <= 10)"
+
+// No required bindings to codes of LOINC: a server that does not hold LOINC (HAPI, say) refuses whatever is there.
+
+Invariant: pain-2
+Description: "The scale is the numeric rating scale or the visual analogue scale."
+Severity: #error
+Expression: "code.coding.where(system='http://loinc.org' and (code='72514-3' or code='38214-3')).exists()"
+
+Invariant: bf-1
+Description: "Breastfeeding is stated by the answers of LOINC: currently, not currently, unknown."
+Severity: #error
+Expression: "value.coding.where(system='http://loinc.org' and (code='LA29252-6' or code='LA29253-4' or code='LA4489-6')).exists()"
 
 Invariant: cp-1
 Description: "What is planned is a request and what was done a procedure, never activity.detail, which has gone from FHIR R5."

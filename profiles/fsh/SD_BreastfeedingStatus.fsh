@@ -6,6 +6,7 @@ Description: "Whether the patient was breastfeeding. It is the evidence of a con
 * insert Profiled([[Stato di allattamento]])
 * insert Identified
 * insert OfPatient
+* obeys bf-1
 * status MS
 * code = $loinc#63895-7
 * code MS
@@ -14,7 +15,7 @@ Description: "Whether the patient was breastfeeding. It is the evidence of a con
 * effective[x] insert Says([[When it was asked, or from when until when it held]], [[Quando è stato chiesto, o per quale periodo]])
 * value[x] only CodeableConcept
 * value[x] 1..1 MS
-* value[x] from BreastfeedingStatuses (required)
+* value[x] from BreastfeedingStatuses (extensible)
 * value[x] insert Says([[Breastfeeding or not]], [[Allattamento o no]])
 * insert Performed
 * insert Noted

@@ -16,7 +16,7 @@ Description: "That something stands against treatment: what, how strongly, again
 * status MS
 * status insert Says([[It stands (`final`), or is withdrawn (`entered-in-error`)]], [[È valida (`final`) o annullata (`entered-in-error`)]])
 * code 1..1 MS
-* code from IssueCodes (required)
+// The bindings stand at the codings: HAPI wants every coding of a bound concept in its value set.
 * code.coding ^slicing.discriminator.type = #value
 * code.coding ^slicing.discriminator.path = "system"
 * code.coding ^slicing.rules = #open

@@ -6,6 +6,7 @@ Description: "How strong the pain was, from 0 to 10, on a numeric or a visual an
 * insert Profiled([[Punteggio del dolore]])
 * insert Identified
 * insert OfPatient
+* obeys pain-2
 * extension contains AssessmentPoint named point 0..1 MS
 * basedOn 1..1 MS
 * basedOn only Reference(MesotherapyCycleRequest)
@@ -21,7 +22,7 @@ Description: "How strong the pain was, from 0 to 10, on a numeric or a visual an
 * category contains survey 1..1 MS
 * category[survey] = http://terminology.hl7.org/CodeSystem/observation-category#survey
 * code MS
-* code from PainScales (required)
+* code from PainScales (extensible)
 * code insert Says([[The scale]], [[La scala]])
 * effective[x] only dateTime
 * effective[x] MS
