@@ -16,19 +16,21 @@ from mesofhir.errors import UsageError
 from mesofhir.formats import registry, target
 from mesofhir.formats.item import Counts, Foreign, Item
 from mesofhir.formats.kept import beside
+from mesofhir.formats.merging import Merge, standing
 from mesofhir.formats.options import Options
 from mesofhir.formats.output import Output
 from mesofhir.formats.registry import FORMATS, Format, formats
 from mesofhir.formats.sheets import headings
 from mesofhir.formats.source import Source, readable_twice
 from mesofhir.formats.spool import Spool
+from mesofhir.formats.standing import Standing
 from mesofhir.formats.target import Written
 from mesofhir.mapping import Clinic
 from mesofhir.records import TreatmentHistory
 
 __all__ = [
-    "FORMATS", "Counts", "Foreign", "Format", "Item", "Options", "Source", "Written", "formats", "headings", "read",
-    "write",
+    "FORMATS", "Counts", "Foreign", "Format", "Item", "Merge", "Options", "Source", "Spool", "Standing", "Written",
+    "formats", "headings", "read", "standing", "write",
 ]  # fmt: skip
 
 

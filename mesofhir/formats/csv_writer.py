@@ -63,12 +63,13 @@ class CsvFolderWriter:
         if out is None:
             out = self.output.add(create(self.folder / f"{sheet.name}.csv"))
             self.files[sheet.name] = out
-            out.write(_csv(sheet.headings))
+            out.write(line(sheet.headings))
         return out
 
     def _line(self, sheet: Sheet, links: list[str], row: dict[str, Any]) -> None:
-        self._file(sheet).write(_csv([*links, *(cells.show(row[c]) if c in row else "" for c in sheet.columns)]))
+        self._file(sheet).write(line([*links, *(cells.show(row[c]) if c in row else "" for c in sheet.columns)]))
 
 
-def _csv(row: list[str]) -> bytes:
+def line(row: list[str]) -> bytes:
+    """A row as it stands in a file."""
     return (",".join(f'"{c.replace(chr(34), chr(34) * 2)}"' if _QUOTED.search(c) else c for c in row) + "\n").encode()

@@ -29,11 +29,13 @@ class Value:
     :param data: the value; None where it could not be read
     :param prefix: what stands before a path in messages, with its ``$``: ``clinic.json: $[3]``
     :param faults: why it could not be read
+    :param span: the bytes of the input (as UTF-8) in which it stands: the first, and the one behind the last
     """
 
     data: Any
     prefix: str
     faults: tuple[Problem, ...] = ()
+    span: tuple[int, int] = (0, 0)
 
     @property
     def where(self) -> str:
@@ -91,8 +93,9 @@ class _Start:
 
 
 def _value(data: bytes, prefix: str, where: str, start: _Start) -> Value:
+    span = (start.byte, start.byte + len(data.rstrip(_BLANK)))
     try:
-        return Value(exactjson.decode(data, where), prefix)
+        return Value(exactjson.decode(data, where), prefix, span=span)
     except InvalidInput as error:
         root = prefix[prefix.rindex("$") :]
         return Value(None, prefix, tuple(_moved(p, where, root, start) for p in error.problems))

@@ -105,6 +105,7 @@ class Output:
                 _replace_folder(made, place)
             else:
                 made.replace(place)
+            _settle(place.parent)
             self.done.append(place)
         for place in self._gone:
             if place.exists():
@@ -125,6 +126,16 @@ def _replace_folder(made: Path, place: Path) -> None:
         old.rmdir()
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _settle(folder: Path) -> None:
+    """A new name outlives a power cut only when its folder is on the disk, too."""
+    with suppress(OSError, AttributeError):  # no such thing on Windows, nor on some file systems
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def create(path: Path) -> BinaryIO:

@@ -7,6 +7,7 @@ A search goes to ``[type]/_search`` with its parameters in the body
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from mesofhir.server.query import Params, carries, ignored, is_personal
 _STRICT = {"Prefer": "handling=strict", "Cache-Control": "no-cache"}
 _NO_POST = (404, 405, 415, 501)
 _MOST_STALE = 20
+_NAME = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[^/?]+)$")
 Bundle = dict[str, Any]
 Warn = Callable[[str], None]
 
@@ -144,6 +146,7 @@ def by_path(door: Door, path: str, what: str, warn: Warn) -> Search:
 class Version:
     """One version in the history of a resource.
 
+    :param name: ``Type/id``; "" where the server does not say it
     :param deleted: this version says that there is nothing any more
     :param resource: what it was; None when deleted, or when the server does not tell
     """
@@ -152,18 +155,19 @@ class Version:
     deleted: bool
     resource: dict[str, Any] | None
     modified: str | None
+    name: str = ""
 
 
 def versions(door: Door, path: str, what: str) -> Iterator[Version]:
-    """The history of a resource, newest first as the server gives it, each version once."""
-    seen: set[str] = set()
+    """The history of a resource or of a type, newest first as the server gives it, each version once."""
+    seen: set[tuple[str, str]] = set()
     stale = 0
     for bundle in _pages(door, lambda: Step(path).ask(door), what, ()):
         stale += 1
         for entry in _entries(bundle):
             version = _version(entry)
-            if version.version is None or version.version not in seen:
-                seen.add(version.version or "")
+            if version.version is None or (version.name, version.version) not in seen:
+                seen.add((version.name, version.version or ""))
                 stale = 0
                 yield version
         _not_stale(stale, what)
@@ -171,14 +175,22 @@ def versions(door: Door, path: str, what: str) -> Iterator[Version]:
 
 def _version(entry: dict[str, Any]) -> Version:
     request, response, resource = (_object(entry.get(key)) for key in ("request", "response", "resource"))
-    _, there, number = str(request.get("url", "")).partition("/_history/")
+    asked, there, number = str(request.get("url", "")).partition("/_history/")
     modified = response.get("lastModified") or _object(resource.get("meta")).get("lastUpdated")
     return Version(
         version_of(resource) or version_from_etag(response.get("etag")) or (number if there else None),
         request.get("method") == "DELETE",
         resource or None,
         modified if isinstance(modified, str) else None,
+        _named(resource, asked, str(entry.get("fullUrl", "")).partition("/_history/")[0]),
     )
+
+
+def _named(resource: dict[str, Any], *urls: str) -> str:
+    """``Type/id`` of what an entry is about; of a deletion only the URLs say it."""
+    if resource:
+        return f"{resource.get('resourceType')}/{resource.get('id')}"
+    return next((m[1] for url in urls if (m := _NAME.search(url))), "")
 
 
 def _pages(door: Door, first: Callable[[], Answer], what: str, asked: Params) -> Iterator[Bundle]:

@@ -1,7 +1,20 @@
 """Sync: histories to and from a server."""
 
+from mesofhir.sync.increment import Increment
 from mesofhir.sync.pull import PatientNotFound, iter_pull
 from mesofhir.sync.push import Options, iter_push, push
+from mesofhir.sync.remembered import Remembered
 from mesofhir.sync.report import Remark, Result, Summary
 
-__all__ = ["Options", "PatientNotFound", "Remark", "Result", "Summary", "iter_pull", "iter_push", "push"]
+__all__ = [
+    "Increment",
+    "Options",
+    "PatientNotFound",
+    "Remark",
+    "Remembered",
+    "Result",
+    "Summary",
+    "iter_pull",
+    "iter_push",
+    "push",
+]

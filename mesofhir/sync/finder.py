@@ -98,13 +98,37 @@ class Finder:
         :param subjects: only of these patients (``Patient/id``)
         :raises Refused: the server can be searched in no way
         """
-        systems = ",".join(f"{search_value(self.clinic.system(t))}|" for t in sorted(tables))
+        systems = self._systems(tables)
         for some in chunks(list(subjects), AT_ONCE) if subjects else [[]]:
             patient = [("patient", ",".join(some))] if some else []
             ways = [("identifier", [("identifier", systems), *patient]), ("patient", patient), ("all", [])]
             for x in self._found(kind, ways if some else ways[::2]):
                 if self.clinic.link_of(x):
                     yield x
+
+    def since(self, kind: str, tables: Iterable[str], instant: str) -> Iterator[Resource]:
+        """What the server changed of a type from an instant on: ours, and where it cannot be asked so, all.
+
+        :raises Refused: it can be searched in no such way, or ignores the instant
+        """
+        changed = ("_lastUpdated", f"ge{instant}")
+        by_identifier = [("identifier", self._systems(tables)), changed]
+        yield from self._found(kind, [("identifier and time", by_identifier), ("time", [changed])])
+
+    def count(self, kind: str, tables: Iterable[str]) -> int | None:
+        """How many of a type carry an identifier of ours; None where the server cannot say it."""
+        if (kind, "identifier") in self.refused:
+            return None
+        try:
+            search = self.server.search(kind, [("identifier", self._systems(tables)), ("_summary", "count")])
+            next(search, None)
+        except Refused:
+            return None
+        return search.total
+
+    def _systems(self, tables: Iterable[str]) -> str:
+        """Any identifier of ours, in these tables."""
+        return ",".join(f"{search_value(self.clinic.system(t))}|" for t in sorted(tables))
 
     def _value(self, links: Iterable[Link]) -> str:
         return ",".join(f"{search_value(self.clinic.system(ln.table))}|{search_value(ln.key)}" for ln in links)

@@ -8,7 +8,7 @@ resources are wanted, and where a server can search a type in no way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from mesofhir.errors import NotAllDone, Refused
@@ -24,8 +24,11 @@ from mesofhir.server import Server
 from mesofhir.sync.finder import AT_ONCE, Finder, chunks
 
 _TABLES: Final = """
-    CREATE TABLE found (name TEXT PRIMARY KEY, subject TEXT, ours INT, json BLOB) WITHOUT ROWID;
+    CREATE TABLE found (
+        name TEXT PRIMARY KEY, subject TEXT, ours INT, json BLOB, tbl TEXT, key TEXT
+    ) WITHOUT ROWID;
     CREATE INDEX by_subject ON found (subject, ours);
+    CREATE INDEX by_record ON found (tbl, key);
     CREATE TABLE refers (subject TEXT, name TEXT, named INT, PRIMARY KEY (subject, name, named)) WITHOUT ROWID;
     CREATE TABLE patients (subject TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID
 """
@@ -46,16 +49,25 @@ def iter_pull(
     :raises PatientNotFound: at the end, with the patients that were asked for in vain
     """
     with Spool() as spool:
-        yield from _Pull(server, clinic, spool).run(set(patients), foreign)
+        yield from Pull(server, clinic, spool).run(set(patients), foreign)
 
 
-class _Pull:
+class Pull:
+    """One pull: what is gathered, and what it says.
+
+    :param spool: where it is gathered
+    """
+
     def __init__(self, server: Server, clinic: Clinic, spool: Spool) -> None:
         self.server, self.clinic, self.spool = server, clinic, spool
         self.finder = Finder(server, clinic)
         spool.make(_TABLES)
 
-    def run(self, asked: Collection[str], foreign: bool) -> Iterator[Item]:
+    def run(self, asked: Collection[str] = (), foreign: bool = False) -> Iterator[Item]:
+        """The histories of those who were asked for, or of all.
+
+        :raises PatientNotFound: at the end
+        """
         subjects = self._subjects(asked)
         self._gather(subjects)
         self._fetch("Patient", subjects)
@@ -63,7 +75,7 @@ class _Pull:
         rows = self.spool.rows("SELECT key, subject FROM patients ORDER BY key, subject")
         wanted = [(key, subject) for key, subject in rows if not asked or subject in asked or key in asked]
         for _, subject in wanted if foreign else ():
-            self._take(self.server.everything(subject.split("/")[1]), subject)
+            self.take(self.server.everything(subject.split("/")[1]), subject)
         self._fetch("Practitioner")
         self._fetch("AllergyIntolerance")
         for key, subject in wanted:
@@ -73,6 +85,52 @@ class _Pull:
         missing = sorted(set(asked) - {name for pair in wanted for name in pair})
         if missing:
             raise PatientNotFound(f"no history of this clinic on the server for: {', '.join(missing)}")
+
+    def again(self, wanted: Callable[[str], bool], subjects: Collection[str], names: Iterable[str]) -> Iterator[Item]:
+        """Some histories, whole.
+
+        :param wanted: is this subject one of them? A search may bring others' resources, too
+        :param subjects: those of them that are ``Patient/id``
+        :param names: resources that belong to them, as far as they are known: a search by patient does not find what
+            names its patient by an identifier only
+        """
+        if subjects:
+            self._gather(sorted(subjects))
+        self._fetch("Patient", subjects)
+        kinds: dict[str, list[str]] = {}
+        for name in names:
+            if not self.spool.one("SELECT 1 FROM found WHERE name = ?", name):
+                kinds.setdefault(name.split("/")[0], []).append(name)
+        for kind in sorted(kinds.keys() - {"Patient", "Practitioner"}):
+            self._fetch(kind, kinds[kind])
+        self._know_patients()
+        self._fetch("Practitioner")
+        self._fetch("AllergyIntolerance")
+        for subject, key in self.histories():
+            if wanted(subject):
+                yield self._item(key, subject)
+
+    def histories(self) -> Iterator[tuple[str, str]]:
+        """(subject, the clinic's key) of all of whom anything of ours was gathered, in the order of the keys; then
+        whoever is no Patient on the server."""
+        yield from self.spool.rows("SELECT subject, key FROM patients ORDER BY key, subject")
+        nobodys = "SELECT DISTINCT subject FROM found WHERE ours AND subject NOT LIKE 'Patient/%' ORDER BY subject"
+        for (subject,) in list(self.spool.rows(nobodys)):
+            yield subject, subject.removeprefix("?")
+
+    def whose(self, table: str, key: str) -> str | None:
+        """The key of the patient in whose resources a record stands, of those that were gathered; "" for nobody."""
+        sql = (
+            "SELECT coalesce(p.key, substr(f.subject, 2)) FROM found AS f LEFT JOIN patients AS p USING (subject)"
+            " WHERE f.tbl = ? AND f.key = ?"
+        )
+        found = self.spool.one(sql, table, key)
+        return str(found[0]) if found else None
+
+    def resources(self, subject: str) -> Iterator[Resource]:
+        """What one of them was read from."""
+        for (x,) in self._rows(subject):
+            yield decode(x)
 
     # --- gathering ----------------------------------------------------------------------------------------
 
@@ -93,7 +151,7 @@ class _Pull:
         refused = False
         for kind in sorted(tables.keys() - {"Practitioner"} - ({"Patient"} if subjects else set())):
             try:
-                self._take(self.finder.ours(kind, tables[kind], subjects))
+                self.take(self.finder.ours(kind, tables[kind], subjects))
             except Refused:
                 if not self.finder.blind([kind]):
                     raise
@@ -102,10 +160,11 @@ class _Pull:
             all_ = [s for (s,) in self.spool.rows("SELECT DISTINCT subject FROM found WHERE subject LIKE 'Patient/%'")]
             for subject in subjects or all_:
                 everything = self.server.everything(subject.split("/")[1])
-                self._take(x for x in everything if self.clinic.link_of(x))
+                self.take(x for x in everything if self.clinic.link_of(x))
 
-    def _take(self, resources: Iterable[Resource], of: str = "") -> None:
-        """
+    def take(self, resources: Iterable[Resource], of: str = "") -> None:
+        """Gather resources; of one that was gathered already the first stays.
+
         :param of: the patient to whom belongs what names nobody
         """
         for x in resources:
@@ -114,17 +173,21 @@ class _Pull:
             kind, name = x["resourceType"], f"{x['resourceType']}/{x['id']}"
             link = self.clinic.link_of(x)
             shared = kind == "Practitioner" and (not of or self._stands_for_ours(name, x))
-            subject = "" if shared else name if kind == "Patient" else self._subject(x) or of
+            subject = "" if shared else self.subject(x) or of
             ours = link is not None and kind != "Practitioner"
-            self.spool.do("INSERT OR IGNORE INTO found VALUES (?, ?, ?, ?)", name, subject, ours, encode(x))
+            record = link[1:] if link is not None else (None, None)
+            values = (name, subject, ours, encode(x), *record)
+            self.spool.do("INSERT OR IGNORE INTO found VALUES (?, ?, ?, ?, ?, ?)", *values)
             for reference in references(x) if ours else ():
                 other = tail(reference["reference"])
                 if other.split("/")[0] in ADOPTED:
                     named = self.clinic.link(other.split("/")[0], reference.get("identifier")) is not None
                     self.spool.do("INSERT OR IGNORE INTO refers VALUES (?, ?, ?)", subject, other, named)
 
-    def _subject(self, x: Resource) -> str:
+    def subject(self, x: Resource) -> str:
         """Whose a resource is: ``Patient/id``; where only an identifier says so, a question mark and our key."""
+        if x["resourceType"] == "Patient":
+            return f"Patient/{x['id']}"
         subject = _about(x)
         literal = subject.get("reference")
         if isinstance(literal, str):
@@ -139,15 +202,18 @@ class _Pull:
 
     def _fetch(self, kind: str, more: Iterable[str] = ()) -> None:
         """What our resources refer to and no search of ours has found: the EHR's own people and allergies, as far as
-        they stand for records of ours."""
+        they stand for records of ours.
+
+        :param more: others of that type
+        """
         rows = self.spool.rows(
             "SELECT DISTINCT name FROM refers WHERE name LIKE ? AND name NOT IN (SELECT name FROM found)", f"{kind}/%"
         )
         for some in chunks(sorted({*more, *(name for (name,) in rows)}), AT_ONCE):
             ids = ",".join(name.split("/")[1] for name in some)
             for x in self.server.search(kind, [("_id", ids)]):
-                if kind == "Patient" or self._stands_for_ours(f"{kind}/{x.get('id')}", x):
-                    self._take([x])
+                if kind not in ADOPTED or kind == "Patient" or self._stands_for_ours(f"{kind}/{x.get('id')}", x):
+                    self.take([x])
 
     def _know_patients(self) -> None:
         """The clinic's key of each patient of whom something is ours: by an identifier of the Patient, else as most of
@@ -177,14 +243,17 @@ class _Pull:
     # --- telling ------------------------------------------------------------------------------------------
 
     def _item(self, key: str, subject: str) -> Item:
-        rows = self.spool.rows(
+        rows = self._rows(subject)
+        known = {subject: Link("Patient", "patients", key)} if key else {}
+        return self._told(understand([decode(x) for (x,) in rows], self.clinic, known=known), subject, key)
+
+    def _rows(self, subject: str) -> Iterator[tuple[bytes]]:
+        yield from self.spool.rows(
             "SELECT json FROM found WHERE subject = ? OR name IN (SELECT name FROM refers WHERE subject = ?) "
             "ORDER BY name",
             subject,
             subject,
         )
-        known = {subject: Link("Patient", "patients", key)} if key else {}
-        return self._told(understand([decode(x) for (x,) in rows], self.clinic, known=known), subject, key)
 
     def _without_patient(self) -> Iterator[Item]:
         """Resources of ours whose subject is no Patient on the server: never lost."""

@@ -1,0 +1,94 @@
+"""What comes from a server, on its way to a destination: told, counted, and what cannot be read is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from mesofhir.cli import sources
+from mesofhir.errors import MesofhirError, Problem
+
+if TYPE_CHECKING:
+    from mesofhir.formats import Item
+    from mesofhir.mapping import Clinic
+    from mesofhir.server import Server
+
+
+class Nothing(Exception):
+    """Nothing was found: what is there from an earlier pull must stay."""
+
+
+@dataclass
+class Pulled:
+    """What comes from the server; what cannot be read is told, and kept.
+
+    :param fhir: is it to be FHIR again?
+    :param staff: practitioners, who may be of several histories
+    :param others: resources of one history
+    :param missing: what was asked for and is not there
+    """
+
+    server: Server
+    clinic: Clinic
+    survey: sources.Survey
+    fhir: bool
+    staff: set[str] = field(default_factory=set)
+    others: int = 0
+    missing: list[MesofhirError] = field(default_factory=list)
+
+    @property
+    def mapped(self) -> int:
+        """Resources that stand in a record."""
+        return len(self.staff) + self.others
+
+    def items(self, wanted: Sequence[str], *, foreign: bool) -> Iterator[Item]:
+        """All that can be written.
+
+        :raises Nothing: at the end, where that is nothing
+        """
+        from mesofhir.sync import iter_pull
+
+        self.server.capabilities()  # a wrong URL ends here, and says so
+        yield from self.told(iter_pull(self.server, self.clinic, patients=wanted, foreign=foreign))
+        if not (self.survey.histories or self.survey.kept):
+            raise Nothing
+
+    def told(self, found: Iterable[Item]) -> Iterator[Item]:
+        """Items as they come, each as it can be written."""
+        from mesofhir.sync import PatientNotFound
+
+        try:
+            with self.survey.voice.counting("pulled") as counter:
+                for item in counter.over(found):
+                    yield self._told(item)
+        except PatientNotFound as why:  # at the very end: the others were pulled
+            self.missing.append(why)
+
+    def _told(self, item: Item) -> Item:
+        """An item that can be written: a history that would not be accepted again is kept as resources."""
+        from mesofhir.mapping import Kept
+
+        item.judge(self.clinic if self.fhir else None)
+        whole = item
+        if item.faults:
+            unfit = [Kept(x, "its history cannot be used") for x in item.sources.values()]
+            whole = replace(item, history=None, kept=[*item.kept, *unfit], notes=[], sources={}, faults=[])
+        problems = [*(_at(item.where, p) for p in item.faults), *self._unread(item)]
+        self.survey.see(replace(whole, faults=problems))
+        staff = {link.key for link in whole.sources if link.table == "practitioners"}
+        self.staff |= staff
+        self.others += len(whole.sources) - len(staff)
+        return whole
+
+    def _unread(self, item: Item) -> Iterator[Problem]:
+        """Resources of ours that stand in no record."""
+        for kept in item.kept:
+            if self.clinic.link_of(kept.resource) is not None:
+                where = f"{item.where}: {sources.name_of(kept.resource)}"
+                yield Problem(where, kept.reason, hint="kept as it is")
+
+
+def _at(where: str, p: Problem) -> Problem:
+    """A problem of a history, and whose."""
+    return Problem(f"{where}: {p.where}", p.what, p.expected, p.hint)
