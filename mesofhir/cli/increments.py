@@ -98,6 +98,10 @@ def run(voice: Voice, report: Report, server: Server, clinic: Clinic, wishes: Wi
         _tell(voice, report, survey, increment, wishes)
         voice.say(f"{number(pulled.mapped, 'resource')}; {number(requests.count, 'request')}")
     survey.tell_places()
+    if not (survey.histories or survey.kept or old.is_there):
+        pulled.missing.append(
+            NotAllDone(f"the server holds nothing of {clinic.namespace} to be written: is that the right namespace?")
+        )
     for missing in pulled.missing:
         voice.error(missing)
     _tell_written(voice, done)
@@ -145,4 +149,4 @@ def _tell_written(voice: Voice, done: Written) -> None:
     for place in done.removed:
         voice.say(f"removed {place}: nothing is kept beside the records any more")
     if not done.files and not done.removed:
-        voice.say("nothing has changed; nothing was written")
+        voice.say("nothing to change there; nothing was written")

@@ -80,7 +80,7 @@ class Merge:
         place = beside(self.old.place)
         written.kept = sum(1 for _ in self._kept())
         with Output() as output:
-            if not self.old.is_there or self._differs():
+            if self._differs():
                 self._write(output)
             if not written.kept:
                 output.remove(place)

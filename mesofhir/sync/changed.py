@@ -6,7 +6,7 @@ For each type the first of these ways that the server can be believed in:
    (HAPI stamps what it writes when the transaction begins). Believed if it finds the newest resource that we know of
    the type, which the search is made to include, and if the server then counts as many of ours as we know: a count that
    differs means deletions, and the type is read (3);
-2. ``_history`` of the type, believed by the same resource; it tells deletions;
+2. ``_history`` of the type, believed by the same resource; it tells deletions, too;
 3. a full read of ours, compared by version and by a hash of what each says.
 
 What comes is told from what is known by version and hash, so that neither an overlap, nor equal times, nor a server
@@ -115,29 +115,26 @@ class Changed:
         return counted is not None and counted == known + new + self.seen.surplus(kind)
 
     def _by_history(self, kind: str, start: str, control: str) -> bool:
+        """What has a version that is not known is read as it is now: of equal times a history tells no order."""
         found: set[str] = set()
-        deleted: list[str] = []
+        wanted: set[str] = set()
         try:
             for v in self.server.changes(kind, start):
-                if not v.name or v.name in found:
-                    continue
                 found.add(v.name)
                 known = self.seen.of(v.name)
-                if v.deleted and known:
-                    deleted.append(v.name)
-                elif (known or (v.resource and self.clinic.link_of(v.resource))) and not any(
-                    k.version and k.version == v.version for k in known
-                ):
-                    self.names.add(v.name)  # what it says now is read: the order of a history is the server's
-                    self._touch(v.name)
+                ours = bool(known) or (v.resource is not None and self.clinic.link_of(v.resource) is not None)
+                if ours and not any(k.version and k.version == v.version for k in known):
+                    wanted.add(v.name)
         except Refused:
             return False
         if control not in found and self._is_ours(control):
             return False
-        for name in deleted:
-            self._lose(name)
-        for x in self._read(kind, self.names):
+        for x in self._read(kind, wanted):
+            wanted.discard(_name(x))
             self._judge(x)
+        for name in wanted:
+            if self.seen.of(name):
+                self._lose(name)
         return True
 
     def _by_reading(self, kind: str, tables: set[str]) -> None:
