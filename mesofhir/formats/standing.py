@@ -24,7 +24,7 @@ from mesofhir.formats.sheets import SHEETS, Sheet, headings
 from mesofhir.formats.spool import Spool
 from mesofhir.records import TreatmentHistory
 from mesofhir.records import decode as as_history
-from mesofhir.records.rows import PATIENTS, SHARED
+from mesofhir.records.tables import PATIENTS, SHARED
 
 FORMATS: Final = ("json", "ndjson", "csv")
 AWAY: Final = "move it away: the next pull then writes all of it anew"

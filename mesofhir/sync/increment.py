@@ -17,7 +17,7 @@ from mesofhir.errors import Refused
 from mesofhir.formats import Item, Merge, Spool, Standing, Written
 from mesofhir.mapping import Clinic
 from mesofhir.records import TABLES, TreatmentHistory, flatten, nest
-from mesofhir.records.rows import SHARED
+from mesofhir.records.tables import SHARED
 from mesofhir.server import Server
 from mesofhir.sync.changed import Changed, Gone
 from mesofhir.sync.pull import Pull
