@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -57,34 +57,38 @@ class Campaign:
     jobs: int = 2
     namespace: str = field(default_factory=lambda: f"https://clinic.example/{uuid4()}")
     tally: Tally = field(default_factory=Tally)
+    proxies: list[Proxy] = field(default_factory=list)
 
     def run(self) -> list[Comparison]:
         """One comparison for each round: what is new, then what has changed."""
         first = histories(self.resources, self.seed)
         states = [first, [edited(h, "due") for h in first]]
         print(f"{len(first)} histories, {len(made(first))} resources, {self.pushers} pushers, seed {self.seed}")
-        return [self._round(states[:n]) for n in (1, 2)]
+        with ExitStack() as opened:
+            self.proxies = [opened.enter_context(Proxy(self.fhir.url)) for _ in range(self.pushers)]
+            return [self._round(states[:n]) for n in (1, 2)]
 
     def _round(self, states: Sequence[Sequence[TreatmentHistory]]) -> Comparison:
         begun, name = time.monotonic(), f"round {len(states)}"
         path = source(self.folder / f"{name}.ndjson", states[-1])
         self.tally.created.clear()
         with ThreadPoolExecutor(self.pushers) as pool:
-            list(pool.map(lambda n: self._pushed(n, path, name), range(self.pushers)))
+            list(pool.map(lambda n: self._pushed(n, self.proxies[n], path, name), range(self.pushers)))
         twice = [f"created {n} times: {link}" for link, n in self.tally.created.items() if n > 1]
         self.tally.dishonest += twice
         found = compared(self.fhir, self.namespace, states)
         print(f"{name}: {found} ({time.monotonic() - begun:.0f} s)", flush=True)
         return found
 
-    def _pushed(self, number: int, path: Path, name: str) -> None:
+    def _pushed(self, number: int, proxy: Proxy, path: Path, name: str) -> None:
         """One pusher, resumed until it is done."""
         pusher = Pusher(self.folder / f"pusher {number}", self.namespace, jobs=self.jobs)
         for attempt in range(self.attempts + 3):
             seed = f"{self.seed}/{name}/{number}/{attempt}"
             script = random_faults(seed, self.rate) if attempt < self.attempts else None
-            with Proxy(self.fhir.url, script, seed=seed) as proxy:
-                pushed = pusher.push(path, proxy.url)
+            proxy.begin(script, seed=seed)
+            pushed = pusher.push(path, proxy.url)
+            proxy.settle()
             tally = self.tally
             tally.pushes += 1
             tally.requests += len(proxy.happened)

@@ -49,11 +49,13 @@ class Point:
 class Gallows(Proxy):
     """A proxy that kills when a request has come to a point."""
 
-    def __init__(self, upstream: str, point: Point) -> None:
-        super().__init__(upstream)
-        self.point, self.kill, self.killed = point, lambda: None, False
-
+    point: Point | None = None
     kill: Callable[[], object]
+    killed = False
+
+    def await_at(self, point: Point | None, kill: Callable[[], object] = lambda: None) -> None:
+        self.begin()
+        self.point, self.kill, self.killed = point, kill, False
 
     def strike(self) -> None:
         if not self.killed:
@@ -64,7 +66,7 @@ class Gallows(Proxy):
         with self._lock:
             number = len(self.happened)
             self.happened.append("")
-        boundary = self.point.boundary if number == self.point.request else ""
+        boundary = self.point.boundary if self.point and number == self.point.request else ""
         if boundary == "arrived":
             self.strike()
         try:
@@ -139,6 +141,11 @@ class Killing:
             self._set(victims, enough)
 
     def _set(self, victims: str, enough: int) -> None:
+        with Gallows(self.fhir.url) as gallows:
+            self._rounds(gallows, victims, enough)
+        self.tally.sets += 1
+
+    def _rounds(self, gallows: Gallows, victims: str, enough: int) -> None:
         number, namespace = self.tally.sets, f"https://clinic.example/{uuid4()}"
         home = self.folder / f"set {number}"
         home.mkdir()
@@ -150,17 +157,17 @@ class Killing:
             path = source(home / f"{n}.ndjson", state)
             for depth in range(DEEPEST):
                 if self.tally.kills[victims] >= enough or not self._killed(
-                    pusher, path, victims, self._point(number, n, depth, took)
+                    pusher, gallows, path, victims, self._point(number, n, depth, took)
                 ):
                     break
             begun = time.monotonic()
-            self._done(pusher, path, f"set {number}, round {n}")
+            gallows.await_at(None)
+            self._done(pusher, gallows.url, path, f"set {number}, round {n}")
             took = time.monotonic() - begun
             found = compared(self.fhir, namespace, states[:n])
             self.tally.resources += found.resources
             if not found.good:
                 self.tally.wrong.append(f"set {number}, round {n}: {found}")
-        self.tally.sets += 1
 
     def _point(self, number: int, round: int, depth: int, took: float) -> Point:
         """Half of the sets die at each request in turn, the others whenever chance says."""
@@ -168,16 +175,15 @@ class Killing:
             return Point(depth, BOUNDARIES[number // 2 % 3])
         return Point(seconds=random.Random(f"{self.seed}/{number}/{round}/{depth}").uniform(0.05, 1.2 * took))
 
-    def _killed(self, pusher: Pusher, path: Path, victims: str, point: Point) -> bool:
+    def _killed(self, pusher: Pusher, gallows: Gallows, path: Path, victims: str, point: Point) -> bool:
         """One push, killed; False if it was over before."""
-        with Gallows(self.fhir.url, point) as gallows:
-            process = pusher.start(path, gallows.url)
-            gallows.kill = lambda: self._kill(victims, process)
-            timer = threading.Timer(point.seconds, gallows.strike)
-            if not point.boundary:
-                timer.start()
-            pushed = pusher.ended(process)
-            timer.cancel()
+        gallows.await_at(point, lambda: self._kill(victims, process))
+        process = pusher.start(path, gallows.url)
+        timer = threading.Timer(point.seconds, gallows.strike)
+        if not point.boundary:
+            timer.start()
+        pushed = pusher.ended(process)
+        timer.cancel()
         if gallows.killed and victims != "client" and self.hapi:
             self.hapi.start()
         killed = gallows.killed and pushed.code != 0
@@ -198,10 +204,10 @@ class Killing:
         if victims in ("server", "nobody"):
             self.tally.wrong += [f"{victims} killed: {x}" for x in pushed.dishonest()]
 
-    def _done(self, pusher: Pusher, path: Path, what: str) -> None:
+    def _done(self, pusher: Pusher, url: str, path: Path, what: str) -> None:
         """The push, resumed until it is done: what is unknown at first is settled by looking."""
         for _ in range(3):
-            pushed = pusher.push(path, self.fhir.url)
+            pushed = pusher.push(path, url)
             self._look(pushed, "nobody")
             if pushed.code == 0:
                 return

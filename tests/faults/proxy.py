@@ -91,12 +91,17 @@ class Proxy(FaultServer):
 
     def __init__(self, upstream: str, script: Script | None = None, *, seed: object = 0) -> None:
         super().__init__(self._passed)
-        self.upstream, self.script, self.seed = upstream, script or (lambda n, exchange: ""), seed
-        self.happened: list[str] = []
-        self.last: dict[str, Reply] = {}
+        self.upstream = upstream
+        self.begin(script, seed=seed)
         self._pool = urllib3.PoolManager(maxsize=32, retries=False)
         self._late: list[threading.Timer] = []
         self._lock = threading.Lock()
+
+    def begin(self, script: Script | None = None, *, seed: object = 0) -> None:
+        """A new run at the same address: to a client it is the same server."""
+        self.script, self.seed = script or (lambda n, exchange: ""), seed
+        self.happened: list[str] = []
+        self.last: dict[str, Reply] = {}
 
     def _passed(self, exchange: Exchange) -> None:
         with self._lock:
