@@ -127,9 +127,13 @@ class Coded(Node):
         self.default, self.decisive = default, decisive
         self.fields = frozenset([name] + ([text] if text else []))
         self.mark = ("coded", name)
+        self.closed = "" if open else name
 
     def stated(self, row: Row) -> bool:
         return self.default is not None or bool(self.beside) or super().stated(row)
+
+    def unknown(self, row: Row) -> bool:
+        return row.get(self.name) is UNKNOWN
 
     def _label(self, row: Row, language: str) -> str:
         if self.make_label is not None:

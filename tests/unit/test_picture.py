@@ -318,6 +318,24 @@ class TestP10:
         assert made["c"] == {"extension": [DAR]}
         assert get(literal, made).row == {"c": UNKNOWN, "v": UNKNOWN}
 
+    def test_code_of_a_closed_set_in_an_extension(self):
+        closed = {"extension": [{"url": "u", "valueCodeableConcept": Coded("c", OneSystem("s", {"a": "A"}))}]}
+        made, _ = put(closed, {"c": UNKNOWN})
+        assert made == {"extension": [{"url": "u", "extension": [DAR]}]}
+        assert get(closed, made).row == {"c": UNKNOWN}
+        within = {"extension": [{"url": "u", "valueCodeableConcept": {"extension": [DAR]}}]}
+        assert get(closed, within).row == {"c": UNKNOWN}, "as it was written before"
+        assert put(closed, {"c": UNKNOWN}, within)[0] == made
+        said = {"coding": [{"system": "s", "code": "A"}]}
+        known = put(closed, {"c": "a"}, made)[0]
+        assert known == {"extension": [{"url": "u", "valueCodeableConcept": said}]}
+        assert put(closed, {"c": UNKNOWN}, known)[0] == made
+
+    def test_code_of_an_open_set_in_an_extension(self):
+        code = Coded("c", OneSystem("s", {"a": "A"}), open=True)
+        made, _ = put({"extension": [{"url": "u", "valueCodeableConcept": code}]}, {"c": UNKNOWN})
+        assert made == {"extension": [{"url": "u", "valueCodeableConcept": {"extension": [DAR]}}]}
+
     def test_known_again(self):
         literal = {"birthDate": Field("born")}
         assert put(literal, {"born": "1970"}, {"_birthDate": {"extension": [DAR], "id": "x"}})[0] == {

@@ -18,7 +18,9 @@ own in ``tests/unit/test_picture.py``:
         not know it is neither read nor overwritten, but a doubt.
  P8     ``Start`` is a value to begin with: what stands afterwards is theirs.
  P9     A field said twice, differently, is a doubt; so is a place that cannot be read.
- P10    A value that the clinic does not know (``UNKNOWN``) is a data-absent-reason on the element.
+ P10    A value that the clinic does not know (``UNKNOWN``) is a data-absent-reason on the element; in place of
+        the value of an extension where that is a primitive or has to be a code of a closed set, since a
+        validator wants a code wherever one has to be.
  P11    Of the choices of one ``x[y]`` element only one stands: writing ours takes theirs away, reported.
 ======  ==================================================================================================
 

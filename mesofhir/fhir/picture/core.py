@@ -145,6 +145,7 @@ class Node:
     constant: bool = False  # no holes at all
     decisive: bool = False  # unreadable, it refuses the whole resource (a status, an identity)
     mark: object = None  # what tells a list item of this picture apart, beside its constants
+    closed: str = ""  # its field, if that has to be a code of a closed set
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         """What should stand at ``path``, given what stands there; None: nothing."""
@@ -165,6 +166,10 @@ class Node:
     def stated(self, row: Row) -> bool:
         """Does the row state anything that has its place here?"""
         return self.constant or any(name in row for name in self.fields)
+
+    def unknown(self, row: Row) -> bool:
+        """Is the element to say that its value is not known?"""
+        return False
 
     def says(self, x: Any, w: Writing, path: str) -> bool:
         """Does ``x`` already say all that the row states here (P4)?"""

@@ -78,7 +78,6 @@ class Field(Node):
         return (self.codec.complex and absent(x)) or self.codec.fits(x, world)
 
     def unknown(self, row: Row) -> bool:
-        """Is the element to say that its value is not known?"""
         return row.get(self.name) is UNKNOWN
 
     def same(self, name: str) -> Callable[[Any, Any], bool]:
@@ -140,7 +139,6 @@ class Echo(Node):
         return self.needed or row.get(self.name) is not None
 
     def unknown(self, row: Row) -> bool:
-        """Is the element to say that its value is not known?"""
         return row.get(self.name) is UNKNOWN or (self.needed and row.get(self.name) is None)
 
     def fits(self, x: Any, world: Any) -> bool:

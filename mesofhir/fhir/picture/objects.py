@@ -58,10 +58,11 @@ class Object(Node):
             if part.copies and part.copies <= w.leave and not part.fields:
                 said = said or k in old
                 continue
-            value = part.put(w, new.get(k), f"{path}.{k}")
+            value, aside = part.put(w, new.get(k), f"{path}.{k}"), self._aside(k, part)
+            value = None if aside and absent(value) else value
             new[k] = value
             said = said or (value is not None and not part.constant and self._speaks(part, w.row))
-            if isinstance(part, Field | Echo) and not part.codec.complex and part.stated(w.row):
+            if aside and part.stated(w.row):
                 said = self._say_unknown(k, value is None and part.unknown(w.row), new) or said
             if k in self.choices and value is not None and k not in old:
                 self._sole_choice(k, new, w, path)
@@ -69,9 +70,19 @@ class Object(Node):
             new = {k: v for k, v in new.items() if k not in self.parts}
         return {k: v for k, v in new.items() if v is not None} or None
 
+    def _aside(self, k: str, part: Node) -> bool:
+        """Does something beside the element say that it is unknown, and not the element itself (P10)?"""
+        if isinstance(part, Field | Echo):
+            return not part.codec.complex
+        return bool(part.closed) and self._is_value(k)
+
+    def _is_value(self, k: str) -> bool:
+        """Is it the value of an extension?"""
+        return "url" in self.parts and k.startswith("value")
+
     def _say_unknown(self, k: str, unknown: bool, new: dict[str, Any]) -> bool:
         """P10 for a primitive: on its sibling ``_birthDate``; an extension says it in place of its value."""
-        if "url" in self.parts:
+        if self._is_value(k):
             now = (not_known if unknown else known)({"extension": new["extension"]} if "extension" in new else None)
             new["extension"] = (now or {}).get("extension")
         else:
@@ -79,9 +90,9 @@ class Object(Node):
         return unknown
 
     def _unknown(self, x: dict[str, Any], k: str) -> str:
-        """Where ``x`` says that the primitive ``k`` is unknown; "" if it does not."""
-        if "url" in self.parts:
-            return "extension" if k.startswith("value") and absent(x) else ""
+        """Where ``x`` says beside ``k`` that it is unknown; "" if it does not."""
+        if self._is_value(k):
+            return "extension" if absent(x) else ""
         return "_" + k if absent(x.get("_" + k)) else ""
 
     def _speaks(self, part: Node, row: Row) -> bool:
@@ -104,17 +115,17 @@ class Object(Node):
             here = f"{path}.{k}"
             if k in x:
                 guarded(part, x[k], r, here)
-            elif isinstance(part, Field | Echo) and (said := self._unknown(x, k)):
+            elif (isinstance(part, Field | Echo) or self._aside(k, part)) and (said := self._unknown(x, k)):
                 self._get_unknown(part, x[said], r, f"{path}.{said}")
             elif part.constant:
                 raise Mismatch(f"{here}: missing")
 
-    def _get_unknown(self, part: Field | Echo, x: Any, r: Reading, path: str) -> None:
-        if isinstance(part, Field):
-            r.say(part.name, UNKNOWN, path)
-        else:
+    def _get_unknown(self, part: Node, x: Any, r: Reading, path: str) -> None:
+        if isinstance(part, Echo):
             r.echoes.append((path, part, x if isinstance(x, dict) else {"extension": x}))
             r.seen.append(path)
+        else:
+            r.say(part.name if isinstance(part, Field) else part.closed, UNKNOWN, path)
 
     def fits(self, x: Any, world: Any) -> bool:
         return isinstance(x, dict) and all(
