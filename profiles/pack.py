@@ -16,39 +16,32 @@ from pathlib import Path
 from typing import Any, Final
 
 NAME: Final = "mesofhir.profiles"
-_COMPLEX: Final = ("CodeableConcept", "Quantity", "Period", "Reference", "Coding")
 _INDEXED: Final = ("resourceType", "id", "url", "version", "kind", "type", "derivation")
 
 
 def opened(resource: dict[str, Any]) -> dict[str, Any]:
-    """A resource as it is packed: simple extensions may say that their value is not known.
+    """A resource as it is packed: extensions whose value may be unknown are opened for that.
 
-    FHIR writes "not known" of a primitive value as an extension of it. The base validator of mesofhir
-    (fhir.resources) refuses that within an extension, so mesofhir writes a data-absent-reason in place of the
-    value (ext-1 allows either). SUSHI closes such extensions (``extension 0..0``) and has no way to say
-    otherwise; the invariant `ext-known` says what may stand there.
+    FHIR says "not known" of a primitive by an extension of it. The base validator of mesofhir (fhir.resources)
+    refuses that within an extension, and the HL7 validator wants a code wherever a binding is required; so
+    mesofhir writes a data-absent-reason in place of the value (ext-1 allows either). SUSHI closes extensions
+    that have a value (``extension 0..0``) and has no way to say otherwise; those that obey `ext-known` are
+    opened here.
     """
-    if resource["resourceType"] != "StructureDefinition" or resource["type"] != "Extension":
+    if resource.get("type") != "Extension":
         return resource
+    known = {e["id"] for e in resource["snapshot"]["element"] if _obeys(e, "ext-known")}
     for view in ("snapshot", "differential"):
-        elements = resource[view]["element"]
-        values = {e["id"].rpartition(".")[0]: e for e in elements if e["id"].endswith(".value[x]")}
-        simple = {
-            parent
-            for parent, e in values.items()
-            if e.get("type") and all(t["code"] not in _COMPLEX for t in e["type"])
-        }
-        for e in elements:
-            parent = e["id"].removesuffix(".extension")
-            if e["id"].endswith(".extension") and e.get("max") == "0" and parent in simple:
+        for e in resource[view]["element"]:
+            if e["id"].removesuffix(".extension") in known and e["id"].endswith(".extension"):
                 e["max"] = "*"
-        resource[view]["element"] = [e for e in elements if view == "snapshot" or not _idle(e)]
+    listed = resource["differential"]["element"]
+    resource["differential"]["element"] = [e for e in listed if set(e) != {"id", "path", "max"} or e["max"] != "*"]
     return resource
 
 
-def _idle(e: Mapping[str, Any]) -> bool:
-    """An element of a differential that says nothing any more."""
-    return set(e) == {"id", "path", "max"} and e["max"] == "*"
+def _obeys(e: Mapping[str, Any], rule: str) -> bool:
+    return any(c["key"] == rule for c in e.get("constraint", ()))
 
 
 Resources = Iterable[Mapping[str, Any]]

@@ -89,15 +89,16 @@ def _code_system() -> Lines:
 
 
 def _value_set(name: str) -> Lines:
+    """All codings that stand for the words of a table, the broader ones that are written beside them too: HAPI
+    wants every coding of a concept to be in the value set that it is bound to."""
     codes = t.code_set(name)
-    yield from _heading(name, {c.system for token in codes for c in codes[token].codings})
-    for token in codes:
-        concept = codes[token]
-        for coding in concept.codings:
-            if codes.token_of(coding.system, coding.code) == token:  # an equivalent one: broader ones stand beside it
-                code = f"{_alias(coding.system)}#{coding.code}"
-                yield f"* {code}" + (f" {_quoted(coding.display)}" if coding.display else "")
-                yield from _italian(code, concept)
+    written = {(c.system, c.code): c for token in codes for c in codes[token].codings}
+    yield from _heading(name, {system for system, _ in written})
+    for pair, coding in written.items():
+        code = f"{_alias(coding.system)}#{coding.code}"
+        yield f"* {code}" + (f" {_quoted(coding.display)}" if coding.display else "")
+        if token := codes.token_of(*pair):  # a broader code has no label of ours
+            yield from _italian(code, codes[token])
 
 
 def _issue_codes() -> Lines:

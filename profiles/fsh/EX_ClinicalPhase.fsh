@@ -4,6 +4,6 @@ Title: "Clinical phase"
 Description: "Acute or chronic phase of the complaint."
 Context: Condition
 * insert Italian([[Fase clinica]])
+* obeys ext-known
 * value[x] only CodeableConcept
-* value[x] 1..1
 * valueCodeableConcept from ClinicalPhases (required)

@@ -4,6 +4,6 @@ Title: "Scope of the contraindication"
 Description: "Whether it stands against any mesotherapy, one substance, or one site."
 Context: DetectedIssue
 * insert Italian([[Ambito della controindicazione]])
+* obeys ext-known
 * value[x] only CodeableConcept
-* value[x] 1..1
 * valueCodeableConcept from Scopes (required)

@@ -4,6 +4,6 @@ Title: "Side"
 Description: "Which side of the site: left, right or both. The text of the site says it too."
 Context: CodeableConcept
 * insert Italian([[Lato]])
+* obeys ext-known
 * value[x] only CodeableConcept
-* value[x] 1..1
 * valueCodeableConcept from Sides (required)

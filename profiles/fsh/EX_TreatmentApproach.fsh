@@ -4,6 +4,6 @@ Title: "Approach of treatment"
 Description: "Allopathic or homeopathic mesotherapy."
 Context: ServiceRequest, Procedure, ActivityDefinition
 * insert Italian([[Approccio del trattamento]])
+* obeys ext-known
 * value[x] only CodeableConcept
-* value[x] 1..1
 * valueCodeableConcept from Approaches (required)

@@ -4,6 +4,6 @@ Title: "Purpose of treatment"
 Description: "Pain relief or aesthetic treatment."
 Context: ServiceRequest, Procedure, ActivityDefinition
 * insert Italian([[Finalità del trattamento]])
+* obeys ext-known
 * value[x] only CodeableConcept
-* value[x] 1..1
 * valueCodeableConcept from Purposes (required)

@@ -162,3 +162,8 @@ Invariant: aft-2
 Description: "To contact the physician has a sign on which to do so."
 Severity: #warning
 Expression: "code.coding.where(system='https://w3id.org/mesofhir/CodeSystem/mesotherapy' and code='contact-physician').exists() implies asNeeded.exists()"
+
+Invariant: rea-1
+Description: "The severity is mild, moderate or severe, or is said not to be known."
+Severity: #error
+Expression: "extension.where(url='http://hl7.org/fhir/StructureDefinition/data-absent-reason').exists() or coding.where(system='https://w3id.org/mesofhir/CodeSystem/mesotherapy' and (code='mild' or code='moderate' or code='severe')).exists()"

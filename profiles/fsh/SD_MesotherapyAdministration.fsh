@@ -24,7 +24,7 @@ Description: "One mixture given into the skin in one session. A cream spread bef
 * performer.actor insert Says([[Who gave it]], [[Chi l'ha somministrata]])
 * dosage 1..1 MS
 * dosage.site MS
-* dosage.site from SkinSites (extensible)
+* dosage.site from DosageSites (extensible)
 * dosage.site insert Says([[The skin over the treated site]], [[La cute sopra la sede trattata]])
 * dosage.route 1..1 MS
 * dosage.route from Routes (required)

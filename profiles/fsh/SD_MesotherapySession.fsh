@@ -14,7 +14,7 @@ Description: "One session of a cycle: what was done, where, how and by whom, or 
     InjectionPoints named points 0..1 MS and
     NeedleLength named needleLength 0..1 MS and
     NeedleGauge named needleGauge 0..1 MS
-* extension[method].value[x] from Techniques (extensible)
+* extension[method].value[x] from Methods (extensible)
 * extension[method] insert Says([[How the injections were made, and that they were intradermal (IDINJ)]], [[Come sono state fatte le iniezioni, e che erano intradermiche (IDINJ)]])
 * basedOn only Reference(MesotherapySessionRequest)
 * basedOn MS

@@ -34,6 +34,7 @@ Description: "An expected effect of a session: a weal, redness, a bruise, pain, 
 * component[severity].code = $local#reaction-severity
 * component[severity].value[x] only CodeableConcept
 * component[severity].value[x] MS
-* component[severity].value[x] from Severities (required)
+* component[severity].value[x] obeys rea-1
+* component[severity].value[x] from Severities (preferred)
 * component[severity].value[x] insert Says([[How severe it was]], [[Quanto era grave]])
 * insert Noted
