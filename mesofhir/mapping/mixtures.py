@@ -84,8 +84,9 @@ def shapes(c: Clinic) -> list[Shape]:
             "mixtures",
             "MedicationAdministration",
             given,
-            profiled="" if topical else "mesotherapy-administration",  # an anaesthetic cream is none
-            takes=lambda row, topical=topical: (row["route"] == "topical") is topical,  # type: ignore[misc]
+            # an anaesthetic cream is no mesotherapy, and neither is what went under the skin (invariant ma-1)
+            profiled="mesotherapy-administration" if intradermal else "",
+            takes=lambda row, intradermal=intradermal: (row["route"] == "intradermal") is intradermal,  # type: ignore[misc]
         )
-        for topical in (False, True)
+        for intradermal in (True, False)
     ]
