@@ -82,7 +82,7 @@ def test_what_we_really_send_is_kept_when_it_is_kept() -> None:
     for resource in MADE:
         found = compare(resource, deepcopy(resource))
         assert {what for _, what in found} == {"kept"}
-        assert len(found) == len([p for p in leaves(resource)])
+        assert len(found) == len(list(leaves(resource)))
 
 
 @given(st.sampled_from(MADE), st.randoms(use_true_random=False))
