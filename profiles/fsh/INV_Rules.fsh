@@ -69,7 +69,7 @@ Expression: "status='entered-in-error' or reasonCode.exists() or reasonReference
 Invariant: req-1
 Description: "The most of a range is not less than its least: sessions, their length, the time between them."
 Severity: #error
-Expression: "repeat.all((count.empty() or countMax.empty() or count.extension.exists() or countMax.extension.exists() or countMax >= count) and (duration.empty() or durationMax.empty() or duration.extension.exists() or durationMax.extension.exists() or durationMax >= duration) and (period.empty() or periodMax.empty() or period.extension.exists() or periodMax.extension.exists() or periodMax >= period))"
+Expression: "repeat.where(count.exists() and countMax.exists() and count.extension.empty() and countMax.extension.empty()).all(countMax >= count) and repeat.where(duration.exists() and durationMax.exists() and duration.extension.empty() and durationMax.extension.empty()).all(durationMax >= duration) and repeat.where(period.exists() and periodMax.exists() and period.extension.empty() and periodMax.extension.empty()).all(periodMax >= period)"
 
 Invariant: ma-1
 Description: "A mixture that was given was given into the skin: the route carries IDINJ."
@@ -79,7 +79,7 @@ Expression: "status='completed' implies dosage.route.coding.where(system='http:/
 Invariant: ma-2
 Description: "The volume that was given is not negative, and in millilitres (UCUM `mL`)."
 Severity: #error
-Expression: "dosage.dose.value.empty() or dosage.dose.value.extension.exists() or (dosage.dose.value >= 0 and dosage.dose.system='http://unitsofmeasure.org' and dosage.dose.code='mL')"
+Expression: "dosage.dose.where(value.exists() and value.extension.empty()).all(value >= 0 and system='http://unitsofmeasure.org' and code='mL')"
 
 Invariant: ma-3
 Description: "The mixture stands in the administration itself, since EHRs that export a patient leave other Medications out."
@@ -124,7 +124,7 @@ Expression: "code.exists()"
 Invariant: pain-1
 Description: "A pain score is between 0 and 10."
 Severity: #error
-Expression: "value.empty() or value.extension.exists() or (value >= 0 and value <= 10)"
+Expression: "value.where(extension.empty()).all($this >= 0 and $this <= 10)"
 
 // No required bindings to codes of LOINC: a server that does not hold LOINC (HAPI, say) refuses whatever is there.
 
