@@ -23,6 +23,7 @@ from mesofhir.server.auth import Auth
 from mesofhir.server.bundles import Entry, EntryResult, TransactionFailed, failure, put_off, read_results, single_result
 from mesofhir.server.capability import Capabilities, read_capabilities
 from mesofhir.server.http import Door, Timeouts, log
+from mesofhir.server.preset import Preset, preset_of
 from mesofhir.server.query import Params
 from mesofhir.server.retry import Clock, Retry
 from mesofhir.server.search import Search, Version
@@ -55,6 +56,8 @@ class Server:
     :param warn: gets each warning as text; by default it goes to the log ``mesofhir.server``
     :param retry: how often to ask again
     :param clock: time and chance, for tests
+    :param preset: what is known of the server beside what it says; by default that of its software, if there is one
+    :param probed: what probes have shown, see :class:`Abilities`
     :ivar clock: what time it was on the server (its ``Date`` header) when it said what it can do; None before, and
         where it does not tell
     :raises UsageError: the URL or the ``ca`` cannot be used
@@ -73,11 +76,14 @@ class Server:
         warn: Callable[[str], None] | None = None,
         retry: Retry | None = None,
         clock: Clock | None = None,
+        preset: Preset | None = None,
+        probed: Mapping[str, bool] | None = None,
     ) -> None:
         self.address = Address.parse(url, allow_http=allow_http)
         self._warn = warn or log.warning
         self._capabilities: Capabilities | None = None
         self.clock: datetime | None = None
+        self._preset, self._probed = preset, dict(probed or {})
         self._lock = threading.Lock()
         self._door = Door(
             self.address,
@@ -131,7 +137,8 @@ class Server:
         return self._door.request(method, path, body=body, form=form, headers=headers, reads=reads)
 
     def capabilities(self) -> Capabilities:
-        """What the server says it can do; asked once.
+        """What the server says it can do; asked once. From then on nothing is asked of it that it does not offer
+        (:meth:`abilities`): such a request is answered 405 without it.
 
         :raises Unreachable: it is no FHIR server, or does not say
         """
@@ -143,10 +150,21 @@ class Server:
                         f"{self.address.origin} gave no CapabilityStatement ({answer.status}): "
                         "is the URL the base of a FHIR server?"
                     )
-                self._capabilities = read_capabilities(answer.body or {})
+                said = self._capabilities = read_capabilities(answer.body or {})
+                self.keep_to(Abilities(said, self._preset or preset_of(said.software), self._probed))
                 with suppress(TypeError, ValueError):
                     self.clock = parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
             return self._capabilities
+
+    def abilities(self) -> Abilities:
+        """What may be asked of the server.
+
+        :raises Unreachable: it does not say what it can do
+        """
+        self.capabilities()
+        abilities = self._door.abilities
+        assert abilities is not None  # noqa: S101 - capabilities() has settled them
+        return abilities
 
     def keep_to(self, abilities: Abilities) -> None:
         """From now on nothing is asked that the server does not offer: such a request is answered 405 here."""
