@@ -42,6 +42,7 @@ _SERVER: Final[Mapping[str, type]] = {
     "concurrency": int,
     "timeout": int,
     "create_people": bool,
+    "preset": str,
 }
 _SANDBOX: Final[Mapping[str, type]] = {"suffix": str}
 _SECRETS: Final = frozenset({"password", "secret", "token", "bearer", "api_key", "pass"})
@@ -57,6 +58,7 @@ class ServerConfig:
     :param identifier_systems: by which people are matched
     :param concurrency: histories that are pushed at the same time
     :param timeout: seconds that one attempt of a request may take, from its first to its last byte
+    :param preset: the name of a preset, or a file (``.toml``)
     """
 
     url: str
@@ -70,6 +72,7 @@ class ServerConfig:
     concurrency: int | None = None
     timeout: int | None = None
     create_people: bool | None = None
+    preset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,8 @@ class _Reader:
         for name in ("secret_file", "ca"):
             if name in values:  # beside the configuration, wherever one stands
                 values[name] = self.path.parent / Path(values[name]).expanduser()
+        if values.get("preset", "").endswith(".toml"):
+            values["preset"] = str(self.path.parent / Path(values["preset"]).expanduser())
         return ServerConfig(**values | {"identifier_systems": tuple(values.get("identifier_systems", ()))})
 
     def _table(self, said: Any, place: str) -> dict[str, Any]:

@@ -104,7 +104,7 @@ reading = _gathered(
 
 @dataclass(frozen=True)
 class Connecting:
-    """How to reach a server; None: not said."""
+    """How to reach a server, and what is known of it; None: not said."""
 
     auth: str | None
     user: str | None
@@ -112,6 +112,7 @@ class Connecting:
     secret_file: Path | None
     ca: Path | None
     allow_http: bool | None
+    preset: str | None
 
 
 connecting = _gathered(
@@ -125,6 +126,10 @@ connecting = _gathered(
     click.option(
         "--allow-http", is_flag=True, default=None,
         help="Allow plain http to another machine: everybody on the way reads what is sent.",
+    ),
+    click.option(
+        "--preset", metavar="NAME|FILE",
+        help="What is known of such a server beside what it says: epic-like, … or a file (.toml) of your own.",
     ),
 )  # fmt: skip
 

@@ -5,10 +5,11 @@ Options beat the environment, the environment beats the file. Nothing here touch
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from mesofhir.formats import Source
     from mesofhir.mapping import Clinic
     from mesofhir.records import Strengths
-    from mesofhir.server import Auth, Server
+    from mesofhir.server import Auth, Preset, Server
 
 SUFFIX_FILE: Final = "sandbox-suffix"
+PROBED_FILE: Final = "probed.json"
 _SUFFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -88,8 +90,21 @@ class Place:
 
     @property
     def create_people(self) -> bool:
-        """Are people made whom the server does not have? By default on sandboxes only."""
-        return self.sandbox if self.said.create_people is None else self.said.create_people
+        """Are people made whom the server does not have? As configured, else as its preset says, else on sandboxes
+        only."""
+        preset = self.preset
+        said = (self.said.create_people, preset.create_people if preset else None, self.sandbox)
+        return next(s for s in said if s is not None)
+
+    @property
+    def preset(self) -> Preset | None:
+        """What is known of the server; None: nobody named a preset.
+
+        :raises UsageError: there is none of that name, or the file is none
+        """
+        from mesofhir.server import find_preset
+
+        return find_preset(self.said.preset) if self.said.preset else None
 
     def match_systems(self, clinic: Clinic) -> tuple[str, ...]:
         """The identifier systems by which people are matched; none: all that a record states. On a sandbox by
@@ -99,13 +114,28 @@ class Place:
     def open(self, warn: Callable[[str], None]) -> Server:
         """The server; nothing is asked of it yet.
 
-        :raises UsageError: its URL, its secret or its certificates cannot be used
+        :raises UsageError: its URL, its secret, its certificates or its preset cannot be used
         """
         from mesofhir.server import Server, Timeouts
 
-        allow, ca, total = bool(self.said.allow_http), self.said.ca, self.said.timeout
-        timeouts = Timeouts.within(total) if total else None
-        return Server(self.said.url, auth=_auth(self.said), allow_http=allow, ca=ca, timeouts=timeouts, warn=warn)
+        said = self.said
+        return Server(
+            said.url,
+            auth=_auth(said),
+            allow_http=bool(said.allow_http),
+            ca=said.ca,
+            timeouts=Timeouts.within(said.timeout) if said.timeout else None,
+            warn=warn,
+            preset=self.preset,
+            probed=_Probed().of(said.url),
+        )
+
+    def remember(self, server: Server, probed: Mapping[str, bool]) -> None:
+        """Keep what probes have shown of a server.
+
+        :raises UsageError: it cannot be written
+        """
+        _Probed().keep(self.said.url, {**server.abilities().probed, **probed})
 
     def clinic(self, clinic: Clinic, config: Config, say: Callable[[str], None]) -> Clinic:
         """The clinic as this server knows it: on a public sandbox its namespace has a suffix of its own,
@@ -217,6 +247,37 @@ def requests_counted() -> Iterator[Requests]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
+
+
+# --- what probes have shown ---------------------------------------------------------------------------------
+
+
+class _Probed:
+    """A file in the user's folder: server → question → answer. No patient data; the server's URL."""
+
+    def __init__(self) -> None:
+        self.path = folder() / PROBED_FILE
+
+    def of(self, url: str) -> dict[str, bool]:
+        """What is remembered of a server; a file that cannot be read says nothing."""
+        known = self._all().get(url)
+        return {k: v for k, v in known.items() if isinstance(v, bool)} if isinstance(known, dict) else {}
+
+    def keep(self, url: str, probed: Mapping[str, bool]) -> None:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = self.path.with_suffix(".draft")
+            draft.write_text(json.dumps(self._all() | {url: dict(probed)}, indent=1), "utf-8")
+            draft.replace(self.path)
+        except OSError as error:
+            raise UsageError(f"{self.path}: what was asked cannot be kept: {error.strerror}") from None
+
+    def _all(self) -> dict[str, Any]:
+        try:
+            said = json.loads(self.path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return said if isinstance(said, dict) else {}
 
 
 # --- the suffix on public sandboxes -------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from mesofhir.cli.words import Voice
 from mesofhir.errors import Refused
 
 if TYPE_CHECKING:
-    from mesofhir.server import Capabilities, Server, TypeCapability
+    from mesofhir.server import Abilities, Server, Settled, TypeAbilities
+    from mesofhir.sync.plan import Plan
 
 PEOPLE: Final = ("Patient", "Practitioner")
 COLUMNS: Final = ("create", "read", "update", "search", "by identifier", "conditional create", "versions")
-_NEEDED: Final = ("create", "read", "update", "search", "conditional create")
 _NEEDED_OF_PEOPLE: Final = ("search", "by identifier")  # they belong to the EHR: found, not made
 _RELEASES: Final = ("4.0.", "4.3.")
 _SIGNS: Final = {True: "yes", False: "no", None: "?"}
@@ -27,26 +27,40 @@ _SIGNS: Final = {True: "yes", False: "no", None: "?"}
 
 @click.command()
 @click.argument("server", metavar="SERVER")
+@click.option(
+    "--probe", is_flag=True,
+    help="Ask what it does not say, by requests that change nothing (a count, a bundle with a count), and remember it.",
+)
 @connecting
 @configuration
 @common
-def command(voice: Voice, config: Path | None, connecting: Connecting, server: str) -> int:
-    """Say what a server is, and what it can do for each type that we write.
+def command(voice: Voice, config: Path | None, connecting: Connecting, server: str, probe: bool) -> int:
+    """Say what a server is, what it can do for each type that we write, and how a push would go.
 
-    It is asked for its CapabilityStatement, and changes nothing. `?` stands for what it does not say, which is
-    not a no. Exit code 4: something that a push needs is declared missing.
+    It is asked for its CapabilityStatement, and changes nothing. `?` stands for what neither it nor a preset says,
+    which is not a no; but nothing is written that nobody says can be. Exit code 4: something that a push needs is
+    missing.
 
     \b
-    Example:
+    Examples:
       mesofhir server check https://hapi.fhir.org/baseR4
+      mesofhir server check hospital --preset epic-like
     """
+    from mesofhir.sync.plan import Plan
+
     place = places.place(server, connecting, load(config))
     with place.open(voice.warn) as opened:
-        said = opened.capabilities()
-        for line in _table(opened, said):
+        opened.abilities()
+        if probe:
+            from mesofhir.sync import probes
+
+            place.remember(opened, probes.ask(opened, kinds()))
+        abilities = opened.abilities()
+        missing = [*_missing(abilities), *(_not_let_in(opened) if place.said.auth not in (None, "none") else ())]
+        plan = Plan(abilities)
+        for line in (*_table(opened, abilities), "", *_planned(plan), "", *_settled(abilities)):
             click.echo(line)
-        missing = [*_missing(said), *(_not_let_in(opened) if place.said.auth not in (None, "none") else ())]
-    if unlisted := [kind for kind in kinds() if not said.of(kind).listed]:
+    if unlisted := [kind for kind in kinds() if not abilities.said.of(kind).listed]:
         click.echo(f"not listed, which is not a no: {', '.join(unlisted)}")
     for reason in missing:
         click.echo(f"missing: {reason}")
@@ -63,40 +77,88 @@ def kinds() -> list[str]:
     return sorted({kind for kind, _ in shapes_of(Clinic("https://any.example"))})
 
 
-def _table(server: Server, said: Capabilities) -> Iterator[str]:
+def _table(server: Server, abilities: Abilities) -> Iterator[str]:
+    said = abilities.said
     software = " ".join(filter(None, (said.software, said.software_version)))
     yield f"{server.url}: {software or 'software not said'}, FHIR {said.fhir_version or 'release not said'}"
-    yield f"transaction: {_SIGNS[said.transaction]}   batch: {_SIGNS[said.batch]}"
+    if abilities.preset.name:
+        yield f"preset {abilities.preset.name}: {abilities.preset.about}"
+    yield f"transaction: {_SIGNS[abilities.transaction.can]}   batch: {_SIGNS[abilities.batch.can]}"
     yield ""
     wide = max(map(len, kinds()))
     yield " ".join([" " * wide, *COLUMNS])
     for kind in kinds():
-        can = _abilities(said.of(kind))
+        can = _abilities(abilities.of(kind))
         yield " ".join([f"{kind:{wide}}", *(f"{_SIGNS[can[c]]:^{len(c)}}" for c in COLUMNS)]).rstrip()
 
 
-def _abilities(kind: TypeCapability) -> dict[str, bool | None]:
-    """What is said about a type. A list of interactions, or of parameters, is taken as whole where there is one;
-    that of types is not: the embedded server takes types that it does not list."""
-    done, params = kind.interactions, kind.search_params
-    words = {"create": "create", "read": "read", "update": "update", "search": "search-type"}
+def _abilities(kind: TypeAbilities) -> dict[str, bool | None]:
     return {
-        **{column: None if done is None else word in done for column, word in words.items()},
-        "by identifier": None if params is None else "identifier" in params,
-        "conditional create": kind.conditional_create,
-        "versions": None if kind.versioning is None else kind.versioning != "no-version",
+        **{column: kind[column].can for column in ("create", "read", "update")},
+        "search": kind["search-type"].can,
+        "by identifier": None if kind.params is None else "identifier" in kind.params,
+        "conditional create": kind.conditional_create.can,
+        "versions": kind.if_match.can,
     }
 
 
-def _missing(said: Capabilities) -> Iterator[str]:
-    """What a push needs, and is declared not to be there."""
+def _planned(plan: Plan) -> Iterator[str]:
+    """The step that each type takes, and why no earlier one."""
+    from mesofhir.sync.plan import DOCUMENT
+
+    yield "how a push goes:"
+    wide = max(map(len, kinds()))
+    for kind in (*kinds(), DOCUMENT):
+        planned = plan.of(kind)
+        step = f"{planned.step}, after a search" if planned.blind and planned.step.batched else str(planned.step)
+        notes = [planned.why, *planned.able.known.rules]
+        if planned.step.itself and not planned.update:
+            notes.append(f"changes: {planned.update}")
+        if kind in PEOPLE:
+            step = f"found; made only with --create-people: {step}" if planned.step.itself else "found, never made"
+        yield f"{kind:{wide}} {step}" + (f" ({'; '.join(filter(None, notes))})" if any(notes) else "")
+
+
+def _settled(abilities: Abilities) -> Iterator[str]:
+    """What the statement leaves open, and how that was settled, if it was."""
+    answers: dict[str, list[str]] = {}
+    for name, settled in (("transaction", abilities.transaction), ("batch", abilities.batch)):
+        if settled.by != "declared":
+            answers.setdefault(f"{name}: {_word(settled)}", [])
+    for kind in kinds():
+        able = abilities.of(kind)
+        each = {**able.interactions, "conditional create": able.conditional_create, "If-Match": able.if_match}
+        for name, settled in each.items():
+            if settled.by != "declared":
+                answers.setdefault(f"{name}: {_word(settled)}", []).append(kind)
+    if answers:
+        yield "not declared:"
+    for answer, of in sorted(answers.items()):
+        everything = len(of) == len(kinds())
+        yield answer + (" of every type" if everything else f" of {', '.join(of)}" if of else "")
+
+
+def _word(settled: Settled) -> str:
+    return "not known" if settled.can is None else str(settled)
+
+
+def _missing(abilities: Abilities) -> Iterator[str]:
+    """What a push needs, and is not there."""
+    from mesofhir.sync.plan import Plan
+
+    said, plan = abilities.said, Plan(abilities)
     if said.fhir_version and not said.fhir_version.startswith(_RELEASES):
         yield f"FHIR R4: the server speaks {said.fhir_version[:20]}, we write 4.0.1"
     for kind in kinds():
-        can = _abilities(said.of(kind))
-        needed = _NEEDED_OF_PEOPLE if kind in PEOPLE else _NEEDED
-        if lacking := [each for each in needed if can[each] is False]:
-            yield f"{kind}: {', '.join(lacking)}"
+        can = _abilities(abilities.of(kind))
+        planned = plan.of(kind)
+        if kind in PEOPLE:
+            if lacking := [each for each in _NEEDED_OF_PEOPLE if can[each] is False]:
+                yield f"{kind}: {', '.join(lacking)}"
+        elif not planned.step.itself:
+            yield f"{kind}: taken in no form of its own: {planned.step}"
+        elif planned.update.can is False:
+            yield f"{kind}: changes"
 
 
 def _not_let_in(server: Server) -> Iterator[str]:
@@ -104,7 +166,9 @@ def _not_let_in(server: Server) -> Iterator[str]:
 
     :raises NotAuthorised: they do not
     """
-    try:
-        next(iter(server.search("CarePlan", [("_summary", "count")])), None)
-    except Refused as why:
-        yield f"a first search (CarePlan): {why}"
+    offered = (kind for kind in ("Patient", *kinds()) if server.abilities().of(kind).offers("search-type"))
+    if kind := next(offered, ""):
+        try:
+            next(iter(server.search(kind, [("_summary", "count")])), None)
+        except Refused as why:
+            yield f"a first search ({kind}): {why}"

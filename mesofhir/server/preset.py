@@ -53,6 +53,13 @@ class TypePreset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refuses: dict[str, list[str]] = {}
     needs: list[str] = []
 
+    @property
+    def rules(self) -> list[str]:
+        """What is taken and what is not, in words."""
+        taken = [f"only with {path} {' or '.join(codes)}" for path, codes in self.only.items()]
+        refused = [f"not with {path} {' or '.join(codes)}" for path, codes in self.refuses.items()]
+        return taken + refused + ([f"not without {', '.join(self.needs)}"] if self.needs else [])
+
     def refusal(self, resource: Mapping[str, Any]) -> str:
         """Why a resource would be refused; "" if nothing speaks against it. Names elements and codes, no values."""
         for path, codes in self.only.items():

@@ -51,7 +51,7 @@ PLAIN = words("""
     commit committed compartment complete completed concept concurrency concurrent condition conditional
     conditionally configuration configured conflict conflicting connection constraint contact contain
     contained containing contains content contention contract correct could count create created creating
-    creation criteria current currently data database date datetime decimal default defined delete deleted
+    creation criteria current currently data database date datetime decimal declare default defined delete deleted
     deletion denied deny depends deprecated detail details detected did different digits disabled
     discriminator display do does domain done double drop due duplicate duplicated during each either element
     elements empty enabled encoded encoding end endpoint enforced entity entries entry enumeration error

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mesofhir.errors import MesofhirError, NotAllDone, UnknownOutcome
+from mesofhir.errors import MesofhirError, NotAllDone, Refused, UnknownOutcome
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query, search_value
-from mesofhir.sync.finder import AT_ONCE, chunks
+from mesofhir.sync.carrier import Carried, carry
+from mesofhir.sync.finder import AT_ONCE, NO_SUCH_SEARCH, chunks
+from mesofhir.sync.plan import Plan, Step
 
 PEOPLE: Final = ("Patient", "Practitioner")
 TRIES: Final = 3
@@ -31,12 +33,14 @@ class PersonNotSettled(NotAllDone):
 class People:
     """The people of a run, each asked for once.
 
+    :param plan: how they are made, if the server takes new ones
     :param systems: the identifier systems by which people are matched; empty: all that a record states
     :param create: make those whom the EHR does not have
     """
 
     server: Server
     clinic: Clinic
+    plan: Plan
     systems: Sequence[str] = ()
     create: bool = False
     found: dict[Link, Resource] = field(default_factory=dict)
@@ -53,12 +57,14 @@ class People:
                 self._claim(m, f"{m.link.kind} {identifier}", "state the same identifier")
         for kind in PEOPLE:
             some = self._open(m for m in new.values() if m.link.kind == kind)
-            self._search(some)
-            for _ in range(TRIES if self.create else 0):
+            if not self._looked_for(some, kind):
+                continue
+            for _ in range(TRIES if self._makes(kind) else 0):
                 self._make(self._open(some))
                 self._search(self._open(some))  # whom somebody else was making meanwhile
             for m in self._open(some):
-                self._fail(m.link, self._missing(m))
+                if kind == "Patient" or not self.create or self._makes(kind):
+                    self._fail(m.link, self._missing(m))
             for m in some:
                 if m.link in self.found:
                     name = f"{kind}/{self.found[m.link]['id']}"
@@ -105,7 +111,25 @@ class People:
             for link in (m.link, other):
                 self._fail(link, f"{m.link.table} {other.key} and {m.link.key} {how}; keep one record of a person")
 
+    def _makes(self, kind: str) -> bool:
+        return self.create and self.plan.of(kind).step.itself
+
+    def _looked_for(self, people: list[Made], kind: str) -> bool:
+        """Whether the server could be asked for them. Without a Patient there is no history; a Practitioner whom it
+        cannot be asked for, or given, is referred to by identifier and name (clinical model, decision 10)."""
+        try:
+            self._search(people)
+        except Refused as why:
+            if why.status not in NO_SUCH_SEARCH:
+                raise
+            for m in people if kind == "Patient" else ():
+                self._fail(m.link, f"the server cannot be asked for a {kind} by identifier: {why}")
+            return False
+        return True
+
     def _missing(self, m: Made) -> str:
+        if self.create and not self._makes(m.link.kind):
+            return f"the server has no such {m.link.kind}, and takes no new one ({self.plan.of(m.link.kind).why})"
         if self.create:
             return f"others were making this {m.link.kind} all the time; push again"
         systems = sorted({s for s, _ in self.identifiers(m)[1:]})
@@ -135,6 +159,7 @@ class People:
         kind = m.link.kind
         if len(matches) > 1:
             names = ", ".join(sorted(f"{kind}/{x['id']}" for x in matches))
+            self.found.pop(m.link, None)
             self._fail(
                 m.link,
                 f"{len(matches)} resources of type {kind} match ({names}); merge them on the server, or state an "
@@ -152,24 +177,39 @@ class People:
     # --- making -------------------------------------------------------------------------------------------
 
     def _make(self, people: list[Made]) -> None:
-        """Conditional creates in one batch: nobody's failure stops another's."""
+        """Creates, many in one request where the server takes that; nobody's failure stops another's."""
+        if people:
+            step = self._step(people[0].link.kind)
+            size = self.plan.limits.entries if step in (Step.BATCH, Step.TRANSACTION) else 1
+            for some in chunks(people, size):
+                self._send(some, step)
+
+    def _step(self, kind: str) -> Step:
+        """A batch where there is one: what is wrong with one person is not the others' concern."""
+        planned = self.plan.of(kind).step
+        return Step.BATCH if planned is Step.TRANSACTION and self.plan.abilities.batch else planned
+
+    def _send(self, people: list[Made], step: Step) -> None:
         try:
-            results = self.server.bundle([self._entry(m) for m in people], "batch")
-        except TooLarge as why:
-            if len(people) == 1:
-                self._fail(people[0].link, str(why))
-            else:
-                self._make(people[: len(people) // 2])
-                self._make(people[len(people) // 2 :])
+            results = carry(self.server, step, [self._entry(m) for m in people])
+        except TooLarge:
+            for m in people:
+                self._send([m], Step.SINGLE)
         except UnknownOutcome as why:
             self._look_for(people, str(why))
         except TransactionFailed as why:
             for m in people:
-                self._fail(m.link, str(why))
+                if step is Step.TRANSACTION:  # the fault of one of them: each for himself
+                    self._send([m], Step.SINGLE)
+                else:
+                    self._fail(m.link, str(why))
         else:
             for m, r in zip(people, results, strict=True):
                 self._judge_made(m, r)
-            self._look_for([m for m, r in zip(people, results, strict=True) if r.unknown], "the server failed")
+            lost = [m for m, r in zip(people, results, strict=True) if isinstance(r, UnknownOutcome)]
+            self._look_for(lost, "the server failed")
+            if self.plan.of(people[0].link.kind).blind:
+                self._search([m for m in people if m.link in self.found])  # another may have made them meanwhile too
 
     def _look_for(self, people: list[Made], why: str) -> None:
         """After answers that say neither yes nor no: who is there? Nobody is sent again."""
@@ -179,24 +219,29 @@ class People:
             self.failed[m.link] = UnknownOutcome(f"{what}; look at it before pushing again: {why}")
 
     def _entry(self, m: Made) -> Resource:
-        condition = identifier_query(self.clinic.system(m.link.table), m.link.key)
-        request = {"method": "POST", "url": m.link.kind, "ifNoneExist": condition}
+        request = {"method": "POST", "url": m.link.kind}
+        if not self.plan.of(m.link.kind).blind:
+            request["ifNoneExist"] = identifier_query(self.clinic.system(m.link.table), m.link.key)
         return {"fullUrl": f"urn:uuid:{m.handle}", "resource": m.resource, "request": request}
 
-    def _judge_made(self, m: Made, r: EntryResult) -> None:
-        what = f"the create of the {m.link.kind}"
-        if r.ok:
-            resource = r.resource
-            if resource is None and r.location:
-                resource = self.server.read(*r.location.split("/")).body
-            if resource is None or "id" not in resource:
-                self._fail(m.link, f"the server does not say what came of {what}")
+    def _shown(self, r: EntryResult) -> Resource | None:
+        """Whom a server has made and does not give with its answer."""
+        try:
+            return self.server.read(*r.location.split("/")).body if r.location else None
+        except Refused:
+            return None
+
+    def _judge_made(self, m: Made, r: Carried) -> None:
+        if isinstance(r, EntryResult):
+            if (resource := r.resource or self._shown(r)) is None:
+                what = f"{m.link.table} {m.link.key}: the {m.link.kind} was made, and the server does not show it"
+                self.failed[m.link] = UnknownOutcome(f"{what}; look at it before pushing again")
                 return
             self.found[m.link] = resource
             if r.status == 201:
                 self._made.add(m.link)
-        elif not r.unknown and r.status not in (409, 412):  # these: somebody else made it, or several
-            self._fail(m.link, f"the server refused {what}: " + ("; ".join(map(str, r.issues)) or str(r.status)))
+        elif isinstance(r, TransactionFailed) and r.status not in (409, 412):  # somebody else made it, or several
+            self._fail(m.link, f"the server refused the create of the {m.link.kind}: {r}")
 
 
 def _identifiers(x: Mapping[str, Any]) -> set[Identifier]:

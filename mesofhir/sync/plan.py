@@ -54,6 +54,11 @@ class Step(StrEnum):
         """Does the resource get there in its own form?"""
         return self in ITSELF
 
+    @property
+    def batched(self) -> bool:
+        """Do many go in one request?"""
+        return self in (Step.TRANSACTION, Step.BATCH)
+
 
 ITSELF: Final = (Step.TRANSACTION, Step.BATCH, Step.SINGLE, Step.SEARCH)
 

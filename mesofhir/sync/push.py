@@ -17,6 +17,7 @@ from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.finder import Doubled, Finder
 from mesofhir.sync.parts import Limits
 from mesofhir.sync.people import PEOPLE, People
+from mesofhir.sync.plan import Plan
 from mesofhir.sync.report import Result, Summary
 from mesofhir.sync.withdraw import withdraw
 
@@ -92,7 +93,9 @@ class _Run:
 
     def __init__(self, server: Server, clinic: Clinic, options: Options) -> None:
         self.server, self.clinic, self.options = server, clinic, options
-        self.people = People(server, clinic, options.match_systems, options.create_people and not options.withdraw)
+        self.plan = Plan(server.abilities(), False)
+        create = options.create_people and not options.withdraw
+        self.people = People(server, clinic, self.plan, options.match_systems, create)
         self.allergies = Allergies(server, clinic)
         self.finder = Finder(server, clinic)
 
