@@ -11,19 +11,21 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from mesofhir.errors import MesofhirError, NotAllDone, Refused, UnknownOutcome
-from mesofhir.fhir.references import renamed
+from mesofhir.fhir.references import literals, renamed
 from mesofhir.mapping import Clinic, Link
-from mesofhir.server import EntryResult, Issue, Server, TooLarge, TransactionFailed
+from mesofhir.server import Issue, Server, TooLarge, TransactionFailed
+from mesofhir.sync.carrier import Carried, carry
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.parts import Limits
+from mesofhir.sync.plan import Plan, Step
 
 TRIES: Final = 8
-TRANSACTION: Final = "transaction"
+STALE: Final = frozenset({409, 412})  # a change to another version than the one that was read
 Resource = dict[str, Any]
 Fate = Literal["created", "found", "updated", "stale", "refused", "unknown", "untried"]
 """
@@ -66,6 +68,7 @@ class Write:
 class Sent:
     """What became of a write.
 
+    :param step: of the plan; None if nothing was sent
     :param resource: what the server holds now, as far as it says
     :param version: its version; "" if the server does not say
     :param error: why it was refused
@@ -73,10 +76,17 @@ class Sent:
 
     write: Write
     fate: Fate
+    step: Step | None = None
     resource: Resource | None = None
     version: str = ""
     issues: tuple[Issue, ...] = ()
     error: MesofhirError | None = None
+
+
+def stops(sent: Sent) -> bool:
+    """Is what comes after it not to be tried? A refusal of one resource alone is not the others' concern."""
+    alone = sent.fate == "refused" and sent.step is not Step.TRANSACTION
+    return not alone and sent.fate not in ("created", "found", "updated")
 
 
 class Journal(Protocol):
@@ -89,11 +99,15 @@ class Journal(Protocol):
         """What became of them."""
 
 
+Send = Callable[[list[Write], Step], list[Sent]]
+
+
 @dataclass
 class Delivery:
     """The sending for one history.
 
-    :param finder: looks for types that the server cannot create conditionally
+    :param plan: in which way each type goes
+    :param finder: looks for what the server cannot create conditionally
     :param subject: the patient, as the server calls it (``Patient/id``)
     :param names: our handle → the server's name; what the server names is added
     :param ours: all handles of the history: what the server has not named is referred to by identifier only
@@ -102,6 +116,7 @@ class Delivery:
 
     server: Server
     clinic: Clinic
+    plan: Plan
     finder: Finder
     journal: Journal
     subject: str
@@ -111,60 +126,101 @@ class Delivery:
     pause: Callable[[float], object] = time.sleep
 
     def deliver(self, writes: Sequence[Write]) -> list[Sent]:
-        """Send all of them, creates first: each after what it refers to. After the first part that is not done, the
-        rest is not tried.
+        """Send all of them, creates first: each after what it refers to. What goes by itself (in a batch, in a request
+        of its own) and is refused stops nothing else; after any other part that is not done, the rest is not tried.
 
         :raises MesofhirError: the server cannot be asked; what was sent before that is in the journal
+        :raises Doubled: somebody else made the same meanwhile, where the server has no conditional creates
         """
         creates = [w for w in writes if w.method == "create"]
         updates = [w for w in writes if w.method == "update"]
-        out: list[Sent] = []
+        there = self._there(creates, self._blind(creates))
+        out = self._told([*there.values()])
+        creates = [w for w in creates if w.link not in there]
         for some, send in ((creates, self._create), (updates, self._update)):
-            for part in self.limits.parts([(w, w.resource) for w in some]):
-                failed = any(s.fate not in ("created", "found", "updated") for s in out)
-                out += [Sent(w, "untried") for w in part] if failed else send(part)
+            for step, wave in self._waves(some):
+                for part in self._parts(wave, step):
+                    out += [Sent(w, "untried") for w in part] if any(map(stops, out)) else send(part, step)
+        self._not_doubled([s.write for s in out if s.fate == "created"])
         return out
+
+    def _waves(self, writes: Sequence[Write]) -> Iterator[tuple[Step, list[Write]]]:
+        """What goes in one way, each after all that it refers to. The entries of a batch cannot refer to each other."""
+        waiting = list(writes)
+        targets = {w.link: set(literals(w.resource)) for w in writes}
+        while waiting:
+            step = self.plan.of(waiting[0].link.kind).step
+            wave: list[Write] = []
+            later: set[str] = set()
+            for w in waiting:
+                ready = self.plan.of(w.link.kind).step is step and not targets[w.link] & later
+                if ready:
+                    wave.append(w)
+                if not ready or step is Step.BATCH:
+                    later.add(self._handle(w.link))
+            yield step, wave
+            sent = {w.link for w in wave}
+            waiting = [w for w in waiting if w.link not in sent]
+
+    def _parts(self, wave: Sequence[Write], step: Step) -> Iterator[list[Write]]:
+        if step.batched:
+            return self.limits.parts([(w, w.resource) for w in wave])
+        return ([w] for w in wave)
+
+    def _blind(self, writes: Iterable[Write]) -> set[str]:
+        """The types whose creates are not conditional: as the plan says, or as the server has shown."""
+        kinds = {w.link.kind for w in writes}
+        return {kind for kind in kinds if self.plan.of(kind).blind} | self.finder.blind(kinds)
+
+    def _not_doubled(self, created: Sequence[Write]) -> None:
+        """:raises Doubled: another made one of these between our search and our create"""
+        blind = self._blind(created)
+        self.finder.only([w.link for w in created if w.link.kind in blind], self.subject)
 
     # --- create -------------------------------------------------------------------------------------------
 
-    def _create(self, part: list[Write]) -> list[Sent]:
-        """One transaction of conditional creates; types that the server does not find by identifier are looked for
-        beforehand."""
-        links = [w.link for w in part]
+    def _create(self, part: list[Write], step: Step) -> list[Sent]:
+        """Conditional creates; what cannot be created so was looked for beforehand."""
+        done: list[Sent] = []
         for attempt in range(TRIES):
             wait(self.pause, attempt)
-            blind = self.finder.blind(link.kind for link in links)
-            there = self._there(part, blind)
-            new = [w for w in part if w.link not in there]
+            links, blind = [w.link for w in part], self._blind(part)
+            if attempt:
+                there = self._there(part, blind)
+                done += there.values()
+                part = [w for w in part if w.link not in there]
+            together = part if step is Step.TRANSACTION else []
             try:
-                self.journal.intend(new, TRANSACTION)
-                results = self._sent(new, [self._post(w, new, w.link.kind in blind) for w in new])
+                sent = self._sent(part, step, [self._post(w, together, blind) for w in part])
             except TooLarge as why:
-                return self._halved(part, why, self._create)
+                return self._told(done) + self._halved(part, step, why, self._create)
             except TransactionFailed as why:
                 if why.status == 409:  # another made one of these first: ask again
                     continue
                 self.finder.learn_from(why, (link.kind for link in links))
-                if self.finder.blind(link.kind for link in links) == blind:
-                    return self._told([Sent(w, "refused", error=self._explained(why, links)) for w in part])
+                if self._blind(part) == blind:
+                    error = self._explained(why, links)
+                    return self._told([*done, *(Sent(w, "refused", step, error=error) for w in part)])
                 continue
-            except UnknownOutcome as why:
-                results = [Sent(w, "unknown", error=why) for w in new]
-            return self._told([*there.values(), *results])
+            part = [s.write for s in sent if _contended(s)]
+            done += [s for s in sent if not _contended(s)]
+            if not part:
+                return self._told(done)
         error = Contended("others made the same resources all the time; push again")
-        return self._told([Sent(w, "refused", error=error) for w in part])
+        return self._told([*done, *(Sent(w, "refused", step, error=error) for w in part)])
 
     def _there(self, part: Sequence[Write], blind: Set[str]) -> dict[Link, Sent]:
-        """:raises NotAllDone: something is there twice"""
+        """:raises Doubled: something is there twice"""
         wanted = [w for w in part if w.link.kind in blind]
         found = self.finder.only([w.link for w in wanted], self.subject)
         for link, x in found.items():
             self._name(link, x)
-        return {w.link: Sent(w, "found", found[w.link], version_of(found[w.link])) for w in wanted if w.link in found}
+        there = [(w, found[w.link]) for w in wanted if w.link in found]
+        return {w.link: Sent(w, "found", resource=x, version=version_of(x)) for w, x in there}
 
-    def _post(self, w: Write, together: Sequence[Write], blind: bool) -> Resource:
+    def _post(self, w: Write, together: Sequence[Write], blind: Set[str]) -> Resource:
         request = {"method": "POST", "url": w.link.kind}
-        if not blind and w.condition:
+        if w.link.kind not in blind and w.condition:
             request["ifNoneExist"] = w.condition
         urns = {self._handle(x.link): f"urn:uuid:{self.clinic.handle(x.link)}" for x in together}
         resource = self._referring(w.resource, {**self.names, **urns})
@@ -172,20 +228,17 @@ class Delivery:
 
     # --- update -------------------------------------------------------------------------------------------
 
-    def _update(self, part: list[Write]) -> list[Sent]:
+    def _update(self, part: list[Write], step: Step) -> list[Sent]:
         """By id, and only in the place of the version that was read (HAPI: a conditional update ignores If-Match)."""
         try:
-            self.journal.intend(part, TRANSACTION)
-            return self._told(self._sent(part, [self._put(w) for w in part]))
+            return self._told(self._sent(part, step, [self._put(w) for w in part]))
         except TooLarge as why:
-            return self._halved(part, why, self._update)
+            return self._halved(part, step, why, self._update)
         except TransactionFailed as why:
-            if why.status in (409, 412):
-                return self._told([Sent(w, "stale", error=why) for w in part])
+            if why.status in STALE:
+                return self._told([Sent(w, "stale", step, error=why) for w in part])
             error = self._explained(why, [w.link for w in part])
-            return self._told([Sent(w, "refused", error=error) for w in part])
-        except UnknownOutcome as why:
-            return self._told([Sent(w, "unknown", error=why) for w in part])
+            return self._told([Sent(w, "refused", step, error=error) for w in part])
 
     def _put(self, w: Write) -> Resource:
         name = f"{w.link.kind}/{w.id}"
@@ -197,39 +250,52 @@ class Delivery:
 
     # --- both ---------------------------------------------------------------------------------------------
 
-    def _sent(self, part: Sequence[Write], entries: Sequence[Resource]) -> list[Sent]:
+    def _sent(self, part: Sequence[Write], step: Step, entries: Sequence[Resource]) -> list[Sent]:
+        self.journal.intend(part, str(step))
         try:
-            results = self.server.bundle(entries)
-        except (TransactionFailed, UnknownOutcome):
+            results = carry(self.server, step, entries)
+        except TransactionFailed:
             raise
+        except UnknownOutcome as why:
+            return [Sent(w, "unknown", step, error=why) for w in part]
         except MesofhirError:  # nothing was sent, or nothing was let in
             self.journal.record([Sent(w, "untried") for w in part])
             raise
-        return [self._judged(w, r) for w, r in zip(part, results, strict=True)]
+        return [self._judged(w, step, r) for w, r in zip(part, results, strict=True)]
 
-    def _judged(self, w: Write, r: EntryResult) -> Sent:
+    def _judged(self, w: Write, step: Step, r: Carried) -> Sent:
+        if isinstance(r, UnknownOutcome):
+            return Sent(w, "unknown", step, error=r)
+        if isinstance(r, TransactionFailed):
+            stale = w.method == "update" and r.status in STALE
+            return Sent(w, "stale" if stale else "refused", step, error=r if stale else self._explained(r, [w.link]))
         if w.method == "update":
-            return Sent(w, "updated", r.resource, r.version or version_of(r.resource), r.issues)
-        x = r.resource or self._shown(w.link, r.location or "")
+            return Sent(w, "updated", step, r.resource, r.version or version_of(r.resource), r.issues)
+        made = r.status == 201
+        x = r.resource or self._shown(w.link, r.location or "", made)
+        if x is None:
+            error = UnknownOutcome(f"{told(w.link)}: the server does not show what it says it has")
+            return Sent(w, "unknown", step, error=error)
         self._name(w.link, x)
-        return Sent(w, "created" if r.status == 201 else "found", x, r.version or version_of(x), r.issues)
+        return Sent(w, "created" if made else "found", step, r.resource or x, r.version or version_of(x), r.issues)
 
-    def _shown(self, link: Link, location: str) -> Resource:
-        """What a server that does not give what it has made says of it."""
+    def _shown(self, link: Link, location: str, made: bool) -> Resource | None:
+        """What a server says of a resource that it does not give: of one that it has made, its name is enough."""
         kind, _, logical = location.partition("/")
-        answer = self.server.read(kind, logical) if logical else None
-        if answer is None or answer.body is None:
-            raise Refused(f"{told(link)}: the server does not show what it says it has")
-        return answer.body
+        if made and logical:
+            return {"resourceType": kind, "id": logical}
+        try:
+            return self.server.read(kind, logical).body if logical else self.finder.only([link], self.subject).get(link)
+        except Refused:
+            return self.finder.only([link], self.subject).get(link)
 
-    def _halved(self, part: list[Write], why: TooLarge, send: Callable[[list[Write]], list[Sent]]) -> list[Sent]:
+    def _halved(self, part: list[Write], step: Step, why: TooLarge, send: Send) -> list[Sent]:
         if len(part) == 1:
-            return self._told([Sent(part[0], "refused", error=self._explained(why, [part[0].link]))])
+            return self._told([Sent(part[0], "refused", step, error=self._explained(why, [part[0].link]))])
         self.journal.record([Sent(w, "untried") for w in part])
         first, second = part[: len(part) // 2], part[len(part) // 2 :]
-        sent = send(first)
-        failed = any(s.fate not in ("created", "found", "updated") for s in sent)
-        return sent + ([Sent(w, "untried") for w in second] if failed else send(second))
+        sent = send(first, step)
+        return sent + ([Sent(w, "untried") for w in second] if any(map(stops, sent)) else send(second, step))
 
     def _told(self, sent: list[Sent]) -> list[Sent]:
         self.journal.record(sent)
@@ -260,6 +326,11 @@ class Delivery:
             return why
         shown = ", ".join(told(link) for link in about[:3]) + (f" or {len(about) - 3} more" if len(about) > 3 else "")
         return Refused(f"{'one of ' if len(about) > 1 else ''}{shown}: {why}", why.status)
+
+
+def _contended(s: Sent) -> bool:
+    """Did somebody else make the same at the same moment? (Of a transaction that is told by an exception.)"""
+    return s.fate == "refused" and isinstance(s.error, Refused) and s.error.status == 409
 
 
 def told(link: Link) -> str:

@@ -23,11 +23,12 @@ from mesofhir.mapping.clinic import tail
 from mesofhir.server import Server, identifier_query
 from mesofhir.sync.allergies import Allergies
 from mesofhir.sync.change import Change, former, is_taken_back, said_again
-from mesofhir.sync.delivery import TRIES, Contended, Delivery, Sent, Write, referring, told, wait
+from mesofhir.sync.delivery import TRIES, Contended, Delivery, Sent, Write, referring, stops, told, wait
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.former import said, still, suspects
 from mesofhir.sync.parts import Limits, in_order, name
 from mesofhir.sync.people import PEOPLE, People
+from mesofhir.sync.plan import Plan
 from mesofhir.sync.report import Outcome, Remark, Result
 
 Resource = dict[str, Any]
@@ -37,6 +38,7 @@ Resource = dict[str, Any]
 class Exchange:
     """The push of one history.
 
+    :param plan: how each type goes to this server
     :param made: its resources
     :param people: the people of the run, settled
     :param pause: waits for some seconds
@@ -44,6 +46,7 @@ class Exchange:
 
     server: Server
     clinic: Clinic
+    plan: Plan
     made: list[Made]
     people: People
     allergies: Allergies
@@ -148,13 +151,14 @@ class Exchange:
 
     def _deliver(self, writes: list[Write]) -> list[Sent]:
         """:raises NotAllDone: the server does not take something"""
-        delivery = Delivery(
-            self.server, self.clinic, self.finder, self, self.subject, self.names, self.ours, self.limits, self.pause
-        )
+        how = (self.server, self.clinic, self.plan, self.finder)
+        delivery = Delivery(*how, self, self.subject, self.names, self.ours, self.limits, self.pause)
         sent = delivery.deliver(writes)
         for s in sent:
             if s.fate == "refused" and s.error is not None:
-                raise s.error
+                if stops(s):
+                    raise s.error
+                self.remark(s.write.link, "refused", str(s.error))
         return sent
 
     def intend(self, writes: Sequence[Write], step: str) -> None:
@@ -297,9 +301,11 @@ class Exchange:
         :returns: False if somebody did: nothing of that part was changed
         """
         for c in wanted:
-            if not c.version:
+            if not (update := self.plan.of(c.link.kind).update):
+                self._blocked(c.link, f"the server takes no changes of a {c.link.kind} ({update.by})")
+            elif not c.version:
                 self._blocked(c.link, "the server tells no version of it, so it cannot be changed safely")
-        safe = {c.link: c for c in wanted if c.version}
+        safe = {c.link: c for c in wanted if c.version and self.plan.of(c.link.kind).update}
         while safe:
             sent = self._deliver([Write(c.link, "update", c.new, "", c.old["id"], c.version) for c in safe.values()])
             lost = [safe[s.write.link] for s in sent if s.fate == "unknown"]

@@ -25,6 +25,10 @@ class Limits:
     entries: int = 100
     size: int = 4_000_000
 
+    def within(self, other: Limits) -> Limits:
+        """What fits both."""
+        return Limits(min(self.entries, other.entries), min(self.size, other.size))
+
     def parts(self, items: Sequence[tuple[T, Mapping[str, Any]]]) -> Iterator[list[T]]:
         """Things and the resources that are sent for them, in parts within the limits, in their order."""
         part: list[T] = []

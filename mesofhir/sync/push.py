@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 
 from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, Problem, UsageError
@@ -93,11 +94,18 @@ class _Run:
 
     def __init__(self, server: Server, clinic: Clinic, options: Options) -> None:
         self.server, self.clinic, self.options = server, clinic, options
-        self.plan = Plan(server.abilities(), False)
-        create = options.create_people and not options.withdraw
-        self.people = People(server, clinic, self.plan, options.match_systems, create)
         self.allergies = Allergies(server, clinic)
         self.finder = Finder(server, clinic)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Made once there is something valid to send."""
+        return Plan(self.server.abilities())
+
+    @cached_property
+    def people(self) -> People:
+        create = self.options.create_people and not self.options.withdraw
+        return People(self.server, self.clinic, self.plan, self.options.match_systems, create)
 
     def prepared(self, history: TreatmentHistory) -> _Work:
         """:raises InvalidInput: with all that is wrong with a history"""
@@ -121,9 +129,9 @@ class _Run:
 
     def one(self, work: _Work) -> Result:
         """One history; what stops it stops only it."""
-        result = work.result
+        result, limits = work.result, self.options.limits.within(self.plan.limits)
         exchange = Exchange(
-            self.server, self.clinic, work.made, self.people, self.allergies, self.finder, result, self.options.limits
+            self.server, self.clinic, self.plan, work.made, self.people, self.allergies, self.finder, result, limits
         )
         try:
             (withdraw if self.options.withdraw else Exchange.run)(exchange)

@@ -18,7 +18,7 @@ from mesofhir.formats import Item
 from mesofhir.mapping import Clinic, Link
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.records import TreatmentHistory, plain, sorted_by_key
-from mesofhir.server import Server
+from mesofhir.server import Server, find_preset
 from mesofhir.sync import Options, Result, iter_pull, iter_push
 from tests.contract.histories import Tree, history
 from tests.servers import FhirServer
@@ -72,6 +72,11 @@ class Ehr:
             if not following:
                 return found
             response = self.session.get(following[0], headers={"Accept": JSON["Accept"]}, timeout=60)
+
+
+def client(fhir: FhirServer, **options: Any) -> Server:
+    """A client that knows the kind of server: HAPI does batches, and does not say so."""
+    return Server(fhir.url, **{"preset": find_preset("hapi") if fhir.is_hapi else None, **options})
 
 
 @dataclass
@@ -144,7 +149,7 @@ def logged() -> Iterator[list[str]]:
 
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if record.levelno == logging.INFO:
+            if record.levelno == logging.INFO and "/metadata" not in record.getMessage():  # asked once by each client
                 lines.append(record.getMessage())
 
     handler, level = Lines(), log.level

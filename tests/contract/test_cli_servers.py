@@ -158,8 +158,9 @@ def test_server_check(fhir_server: FhirServer, fhir: Server) -> None:
     result = run("server", "check", "here")
     assert f"{fhir_server.url}: {said.software}" in result.stdout
     assert "FHIR 4.0.1" in result.stdout
-    row = next(line for line in result.stdout.splitlines() if line.startswith("CarePlan "))
+    row, step = (line for line in result.stdout.splitlines() if line.startswith("CarePlan "))
     assert row.split() == ["CarePlan", *["yes"] * 7]
+    assert step.split() == ["CarePlan", "transaction"]
     assert ("not listed, which is not a no: DetectedIssue, Goal" in result.stdout) == ("Goal" not in said.types)
 
 

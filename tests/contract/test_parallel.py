@@ -4,9 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mesofhir.server import Server
 from mesofhir.sync import Result
-from tests.contract.harness import Place, outcomes, said
+from tests.contract.harness import Place, client, outcomes, said
 from tests.contract.histories import Tree, record, small
 
 PUSHERS, HISTORIES = 8, 10
@@ -24,7 +23,7 @@ def at_once(place: Place) -> list[list[Result]]:
     """The same histories pushed by all pushers, each with a server of its own."""
 
     def one(_: int) -> list[Result]:
-        with Server(place.fhir.url) as server:
+        with client(place.fhir) as server:
             return place.results(*trees(), server=server)
 
     with ThreadPoolExecutor(PUSHERS) as pool:
@@ -66,7 +65,7 @@ def test_pushers_who_change_another_field_each(place: Place) -> None:
         [session] = tree["cycles"][0]["sessions"]
         del session["place"]
         session[field[0]] = field[1]
-        with Server(place.fhir.url) as server:
+        with client(place.fhir) as server:
             return place.results(tree, server=server)[0]
 
     with ThreadPoolExecutor(len(fields)) as pool:

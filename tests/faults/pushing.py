@@ -17,8 +17,7 @@ import msgspec
 from mesofhir.formats import write
 from mesofhir.mapping import Clinic, Link, graph
 from mesofhir.records import TreatmentHistory, plain, sorted_by_key
-from mesofhir.server import Server
-from tests.contract.harness import Ehr, Place
+from tests.contract.harness import Ehr, Place, client
 from tests.property.strategies import clinic as drawn
 from tests.servers import FhirServer
 
@@ -161,7 +160,7 @@ def compared(fhir: FhirServer, namespace: str, states: Sequence[Sequence[Treatme
     :param states: what was pushed, one after the other; the last is to be there
     """
     clinic, out = Clinic(namespace), Comparison()
-    with Server(fhir.url) as server:
+    with client(fhir) as server:
         place = Place(fhir, clinic, server, Ehr(fhir.url))
         there = place.resources()
         links = Counter(link for x in there.values() if (link := clinic.link_of(x)))

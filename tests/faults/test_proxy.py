@@ -10,7 +10,7 @@ from mesofhir.errors import MesofhirError
 from mesofhir.mapping import Clinic, graph
 from mesofhir.server import Server, Timeouts
 from mesofhir.sync import Options, Result, iter_push
-from tests.contract.harness import Ehr, Place, equal
+from tests.contract.harness import Ehr, Place, client, equal
 from tests.contract.histories import Tree, history, record, small
 from tests.faults.proxy import FAULTS, Proxy, Script, first, random_faults
 from tests.servers import FhirServer
@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def place(fhir_server: FhirServer, namespace: str) -> Iterator[Place]:
-    place = Place(fhir_server, Clinic(namespace), Server(fhir_server.url), Ehr(fhir_server.url))
+    place = Place(fhir_server, Clinic(namespace), client(fhir_server), Ehr(fhir_server.url))
     yield place
     place.close()
 
@@ -29,10 +29,10 @@ def place(fhir_server: FhirServer, namespace: str) -> Iterator[Place]:
 def through(place: Place, script: Script | None = None, seed: object = 0) -> Iterator[tuple[Proxy, Server]]:
     """A client that has a proxy before it, and little patience."""
     timeouts = Timeouts(connect=5, read=3, total=3)
-    with Proxy(place.fhir.url, script, seed=seed) as proxy, Server(
-        proxy.url, timeouts=timeouts, max_bytes=8 * MIB
-    ) as server:
-        yield proxy, server
+    with Proxy(place.fhir.url, script, seed=seed) as proxy:
+        behind = FhirServer(place.fhir.name, proxy.url)
+        with client(behind, timeouts=timeouts, max_bytes=8 * MIB) as server:
+            yield proxy, server
 
 
 def push(place: Place, tree: Tree, script: Script, seed: object = 0) -> tuple[list[Result], list[str]]:
