@@ -112,7 +112,7 @@ class Connecting:
     secret_file: Path | None
     ca: Path | None
     allow_http: bool | None
-    preset: str | None
+    preset: str | None = None
 
 
 connecting = _gathered(

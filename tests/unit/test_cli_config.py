@@ -1,5 +1,6 @@
 """The configuration: what is known is taken, what is not is refused with a hint; and who beats whom."""
 
+import dataclasses
 import os
 import stat
 from pathlib import Path
@@ -223,3 +224,16 @@ def test_elsewhere_the_namespace_is_the_clinics() -> None:
     clinic = places.clinic(General(None, "https://clinic.example/m"), config.Config())
     assert place.clinic(clinic, config.Config(), print) is clinic
     assert not place.create_people
+
+
+def test_a_preset_stands_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "ours.toml").write_text('about = "Ours."\ncreate_people = true\n')
+    file = tmp_path / "mesofhir.toml"
+    file.write_text('[servers.a]\nurl = "https://a.example"\npreset = "ours.toml"\n[servers.b]\nurl = "https://b.example"\n')
+    found = places.place("a", NOTHING, config.load(file))
+    assert found.preset is not None
+    assert (found.preset.about, found.create_people) == ("Ours.", True)
+    other = places.place("b", dataclasses.replace(NOTHING, preset="epic-like"), config.load(file))
+    assert other.preset is not None
+    assert (other.preset.name, other.create_people) == ("epic-like", False)
+    assert places.place("b", NOTHING, config.load(file)).preset is None
