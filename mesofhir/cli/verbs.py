@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from mesofhir.cli.report import incomplete
 from mesofhir.cli.words import Interrupted, Voice
 from mesofhir.errors import MesofhirError
 
@@ -110,7 +111,7 @@ def told(ctx: click.Context, act: Callable[[], Any]) -> int:
         return _failed(voice, _system(error), 2)
     except Exception as error:  # noqa: BLE001 - the last resort: nobody sees a traceback
         return _failed(voice, _bug(error), 1, error)
-    return code if isinstance(code, int) else 0
+    return (code if isinstance(code, int) else 0) or incomplete(ctx)
 
 
 def _failed(voice: Voice, error: MesofhirError, code: int, cause: BaseException | None = None) -> int:

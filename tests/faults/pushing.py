@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from resource import RLIMIT_FSIZE, setrlimit
 from typing import Any
 
 import msgspec
@@ -85,12 +86,14 @@ class Pusher:
 
     :param folder: the home
     :param namespace: the clinic's
+    :param largest: bytes that a file may have: beyond them the disk is full
     """
 
     folder: Path
     namespace: str
     jobs: int = 1
     timeout: int = 15
+    largest: int = 0
 
     def environment(self) -> Mapping[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MESOFHIR", "XDG_"))}
@@ -109,20 +112,24 @@ class Pusher:
         return [*mesofhir, "--config", str(config), "--report", str(report), *options]
 
     def start(self, source: Path, url: str, *options: str) -> "subprocess.Popen[str]":
-        with (self.folder.parent / f"{self.folder.name}.said").open("w") as said:
-            command = self.command(source, url, *options)
-            return subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=self.environment(), text=True)
+        command, more = self.command(source, url, *options), dict[str, Any]()
+        if self.largest:
+            more["preexec_fn"] = lambda: setrlimit(RLIMIT_FSIZE, (self.largest, self.largest))
+        environment = self.environment()
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, text=True, **more
+        )
 
     def push(self, source: Path, url: str, *options: str) -> Pushed:
         self.folder.mkdir(exist_ok=True)
         return self.ended(self.start(source, url, *options))
 
     def ended(self, process: "subprocess.Popen[str]") -> Pushed:
-        code = process.wait()
+        said, _ = process.communicate()
         report = self.folder / "report.ndjson"
-        lines = report.read_text().splitlines() if report.exists() else []
-        said = (self.folder.parent / f"{self.folder.name}.said").read_text()
-        return Pushed(code, said, [json.loads(line) for line in lines])
+        lines = report.read_text().split("\n") if report.exists() else [""]
+        whole = lines[:-1]  # of one that was killed the last line may be half
+        return Pushed(process.returncode, said, [json.loads(line) for line in whole])
 
 
 def source(path: Path, of: Iterable[TreatmentHistory]) -> Path:
