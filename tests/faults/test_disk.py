@@ -25,4 +25,4 @@ def test_a_full_disk(sekmet: FhirServer, namespace: str, tmp_path: Path, largest
     again = pusher.push(path, sekmet.url)
     assert (again.code, again.dishonest()) == (0, []), again.said
     found = compared(sekmet, namespace, [of])
-    assert not (found.lost or found.doubled or found.strange or found.idle), found
+    assert found.good, found
