@@ -73,7 +73,7 @@ def __dir__() -> list[str]:
 def read(
     source: str | PathLike[str],
     *,
-    namespace: str = "",
+    namespace: str | Clinic = "",
     format: str = "",
     encoding: str = "utf-8",
     locale: str = "",
@@ -81,16 +81,15 @@ def read(
 ) -> Iterator[TreatmentHistory]:
     """The histories of a file or folder; see :func:`mesofhir.formats.read`.
 
-    :param namespace: of the clinic; needed for FHIR
+    :param namespace: of the clinic, or the :class:`Clinic` itself (with words of its own); needed for FHIR
     :raises InvalidInput: at the first history that is invalid
     """
     from mesofhir import formats
-    from mesofhir.mapping import Clinic
 
     with formats.read(
         source,
         format=format,
-        clinic=Clinic(namespace) if namespace else None,
+        clinic=_clinic(namespace) if namespace else None,
         encoding=encoding,
         locale=locale,
         timezone=timezone,
@@ -98,16 +97,15 @@ def read(
         yield from _histories(items)
 
 
-def to_fhir(history: TreatmentHistory, *, namespace: str) -> dict[str, Any]:
+def to_fhir(history: TreatmentHistory, *, namespace: str | Clinic) -> dict[str, Any]:
     """The Bundle (type ``collection``) of a history; numbers are ``Decimal``.
 
     :raises InvalidInput: the history is invalid, or FHIR cannot carry it
     """
     from mesofhir.formats import Item
     from mesofhir.formats.fhir_writer import bundle, entries
-    from mesofhir.mapping import Clinic
 
-    clinic, item = Clinic(namespace), Item.of(history)
+    clinic, item = _clinic(namespace), Item.of(history)
     item.judge(clinic)
     if item.faults:
         raise errors.InvalidInput(item.faults)
@@ -115,19 +113,19 @@ def to_fhir(history: TreatmentHistory, *, namespace: str) -> dict[str, Any]:
 
 
 def from_fhir(
-    resources: Mapping[str, Any] | Iterable[Mapping[str, Any]], *, namespace: str
+    resources: Mapping[str, Any] | Iterable[Mapping[str, Any]], *, namespace: str | Clinic
 ) -> Understood:
     """What a Bundle, or resources, say: ``histories``, and beside them what no record holds (``kept``, ``notes``).
 
     :param resources: FHIR JSON whose numbers are ``Decimal`` where digits matter; what has not the shape of FHIR is
         kept, with that reason
     """
-    from mesofhir.mapping import Clinic, understand
+    from mesofhir.mapping import understand
 
     listed = resources.get("entry", ()) if isinstance(resources, Mapping) else [{"resource": x} for x in resources]
     entries = [entry for entry in listed if entry.get("resource")]
     urls = [str(entry.get("fullUrl", "")) for entry in entries]
-    return understand([dict(entry["resource"]) for entry in entries], Clinic(namespace), urls=urls)
+    return understand([dict(entry["resource"]) for entry in entries], _clinic(namespace), urls=urls)
 
 
 def pull(server: Server, clinic: Clinic, *, patients: Sequence[str] = ()) -> Iterator[TreatmentHistory]:
@@ -146,6 +144,13 @@ def pull(server: Server, clinic: Clinic, *, patients: Sequence[str] = ()) -> Ite
             yield item.history
     if unread:
         raise errors.NotAllDone(f"not all of these could be read: {', '.join(unread)}")
+
+
+def _clinic(namespace: str | Clinic) -> Clinic:
+    """A clinic of which nothing but the namespace is said, or as it is."""
+    from mesofhir.mapping import Clinic
+
+    return Clinic(namespace) if isinstance(namespace, str) else namespace
 
 
 def _histories(items: Iterable[Item]) -> Iterator[TreatmentHistory]:

@@ -49,7 +49,7 @@ def command(voice: Voice, general: General, reading: Reading, report: Path | Non
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)
-        against = contradicting.Told(voice, written, places.strengths(settings))
+        against = contradicting.Told(voice, written, places.strengths(settings), clinic.codes)
         for item in survey.of(_judged(items, clinic, made), "checked", items):
             against.see(item)
         against.end()

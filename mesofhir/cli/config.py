@@ -29,7 +29,7 @@ from mesofhir.errors import UsageError
 
 NAME: Final = "mesofhir.toml"
 _WORDS: Final[Mapping[type, str]] = {str: "text", bool: "true or false", int: "a whole number", list: "a list of texts"}
-_TOP: Final[Mapping[str, type]] = {"namespace": str, "encoding": str, "locale": str, "timezone": str}
+_TOP: Final[Mapping[str, type]] = dict.fromkeys(("namespace", "encoding", "locale", "timezone", "terminology"), str)
 _SERVER: Final[Mapping[str, type]] = {
     "url": str,
     "auth": str,
@@ -80,6 +80,7 @@ class Config:
     """What the file says.
 
     :param path: the file; None where there is none
+    :param terminology: the clinic's own words and codes (CSV)
     :param strengths: protocol → kind of finding → how strongly it stands against treatment
     :param suffix: what makes the namespace on a public sandbox one's own
     """
@@ -89,6 +90,7 @@ class Config:
     encoding: str | None = None
     locale: str | None = None
     timezone: str | None = None
+    terminology: Path | None = None
     suffix: str | None = None
     strengths: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     servers: Mapping[str, ServerConfig] = field(default_factory=dict)
@@ -128,6 +130,8 @@ class _Reader:
     def config(self, said: dict[str, Any]) -> Config:
         tables = {name: self._table(said.pop(name, {}), name) for name in ("servers", "sandbox", "strengths")}
         top = self._checked(said, "", _TOP, [*_TOP, *tables])
+        if "terminology" in top:  # beside the configuration, wherever one stands
+            top["terminology"] = self.path.parent / Path(top["terminology"]).expanduser()
         servers = {
             name: self._server(self._table(table, f"servers.{name}"), f"servers.{name}")
             for name, table in tables["servers"].items()

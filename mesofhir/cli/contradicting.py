@@ -12,6 +12,7 @@ from mesofhir.cli.words import MOST, Voice, number
 if TYPE_CHECKING:
     from mesofhir.formats import Item
     from mesofhir.records import Fact, Strengths
+    from mesofhir.terminology import Terminology
 
 
 @dataclass
@@ -19,19 +20,21 @@ class Told:
     """The contradictions of a run; of very many the first are shown, and how many more there are.
 
     :param strengths: how strong findings are that do not say it
+    :param codes: the words that hold at the clinic
     :param rules: rule → how often
     """
 
     voice: Voice
     report: Report
     strengths: Strengths
+    codes: Terminology
     rules: Counter[str] = field(default_factory=Counter)
 
     def see(self, item: Item) -> None:
         """One history, whatever else is wrong with it."""
         from mesofhir.records import contradictions
 
-        for c in contradictions(item.history, self.strengths) if item.history else ():
+        for c in contradictions(item.history, self.strengths, self.codes) if item.history else ():
             self.rules[c.rule] += 1
             places = [_where(item, fact) for fact in (c.one, c.other)]
             facts = [

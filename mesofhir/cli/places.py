@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mesofhir.mapping import Clinic
     from mesofhir.records import Strengths
     from mesofhir.server import Auth, Preset, Server
+    from mesofhir.terminology import Terminology
 
 SUFFIX_FILE: Final = "sandbox-suffix"
 PROBED_FILE: Final = "probed.json"
@@ -46,12 +47,27 @@ def clinic(general: General, config: Config) -> Clinic:
             f"  give it as --namespace URI, in MESOFHIR_NAMESPACE, or as a line namespace = \"URI\" in {NAME} "
             f"(here, or in {folder()})"
         )
-    return Clinic(uri)
+    return Clinic(uri, terminology(config))
 
 
 def clinic_if_any(general: General, config: Config) -> Clinic | None:
-    """The clinic, where anybody says its namespace."""
-    return clinic(general, config) if general.namespace or config.namespace else None
+    """The clinic, where anybody says its namespace; words of its own belong to a clinic that has one.
+
+    :raises UsageError: the namespace is none, or there is only a terminology
+    """
+    named = general.namespace or config.namespace or config.terminology
+    return clinic(general, config) if named else None
+
+
+def terminology(config: Config) -> Terminology:
+    """Our words and codes, with the clinic's own.
+
+    :raises UsageError: its file cannot be read, or says what it may not
+    """
+    from mesofhir.terminology import OURS
+    from mesofhir.terminology.overlay import read_overlay
+
+    return read_overlay(config.terminology) if config.terminology else OURS
 
 
 def strengths(config: Config) -> Strengths:
@@ -145,7 +161,7 @@ class Place:
         if not self.sandbox:
             return clinic
         suffix = _suffix(config, say)
-        own = Clinic(f"{clinic.namespace}/{suffix}")
+        own = Clinic(f"{clinic.namespace}/{suffix}", clinic.codes)
         say(f"a public sandbox: the namespace there is {own.namespace}")
         return own
 

@@ -11,6 +11,7 @@ from mesofhir.errors import InvalidInput, Problem
 from mesofhir.fhir.exactjson import encode
 from mesofhir.mapping import Clinic, Graph, Kept, Link, Note, graph
 from mesofhir.records import TABLES, Fault, TreatmentHistory, faults, paths, plain, sorted_by_key
+from mesofhir.terminology import OURS
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Item:
         """Add all that is wrong with the history as a whole; for a clinic, also what FHIR cannot carry."""
         if self.history is None:
             return
-        for fault in faults(self.history):
+        for fault in faults(self.history, clinic.codes if clinic else OURS):
             (self.warnings if fault.warning else self.faults).append(self.problem(fault))
         if clinic is not None and not self.faults:
             here = paths(self.history)  # the graph is drawn of the sorted history, whose places are others

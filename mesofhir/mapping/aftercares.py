@@ -40,9 +40,9 @@ def shapes(c: Clinic) -> list[Shape]:
         "intent": Start("plan"),
         "category": Computed(_category),
         "doNotPerform": Field("avoid", BOOLEAN),
-        "code": coded("instruction", "instructions"),
+        "code": coded(c, "instruction", "instructions"),
         "occurrencePeriod": period(Echo("^start", TIME), Echo("^end", TIME)),
-        "asNeededCodeableConcept": coded("red_flag", "red_flags"),
+        "asNeededCodeableConcept": coded(c, "red_flag", "red_flags"),
         "patientInstruction": Field("text", TEXT),
         "_patientInstruction": {
             "extension": [

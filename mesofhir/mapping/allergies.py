@@ -26,7 +26,7 @@ def shapes(c: Clinic) -> list[Shape]:
         "type": Field("kind", table(same("allergy", "intolerance"))),
         "category": Decoration("medication"),
         "criticality": Field("criticality", table(same("low", "high", "unable-to-assess"))),
-        "code": coded("substance", "substances"),
+        "code": coded(c, "substance", "substances"),
         "onsetDateTime": Field("onset", TIME),
         "recordedDate": Field("recorded", TIME),
         "recorder": c.ref("recorder", "practitioners", "Practitioner"),
@@ -35,7 +35,7 @@ def shapes(c: Clinic) -> list[Shape]:
             Each(
                 "reactions",
                 {
-                    "manifestation": [coded("manifestation", "reactions")],
+                    "manifestation": [coded(c, "manifestation", "reactions")],
                     "severity": Field("severity", table(SEVERITY)),
                     "onset": Field("onset", TIME),
                 },

@@ -29,7 +29,7 @@ from mesofhir.fhir.picture import (
     absent,
 )
 from mesofhir.mapping.narrative import is_generated, narrative
-from mesofhir.terminology import ACT_REASON, BASE
+from mesofhir.terminology import ACT_REASON, BASE, OURS, Terminology
 
 
 class Link(NamedTuple):
@@ -65,6 +65,7 @@ class World:
     made: Collection[Link] = ()
     title: Callable[[str, str], str] = lambda table, key: ""
     targets: Mapping[str, Link] = field(default_factory=dict)
+    codes: Terminology = OURS
     _known: tuple[int, frozenset[Link]] = (-1, frozenset())
 
     def target(self, literal: str) -> Link | None:
@@ -108,10 +109,12 @@ _NAMESPACE: Final = re.compile(r"[a-z][a-z0-9+.-]*:[^\s|,$\\#?]+")
 class Clinic:
     """The namespace of a clinic, an absolute URI such as ``https://clinic.example/mesotherapy``.
 
+    :param codes: the words and codes that hold there (``terminology.overlay`` adds a clinic's own to ours)
     :raises UsageError: it is not one
     """
 
     namespace: str
+    codes: Terminology = field(default=OURS, repr=False)
 
     def __post_init__(self) -> None:
         if not _NAMESPACE.fullmatch(self.namespace) or self.namespace.endswith("/"):
@@ -271,7 +274,7 @@ class Essential(Field):
 
 
 def _narrative(table: str) -> Callable[[Row, World], Any]:
-    return lambda row, world: narrative(table, row, world.language, world.title)
+    return lambda row, world: narrative(table, row, world.language, world.title, world.codes)
 
 
 _TAIL: Final = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/([^/]+)(?:/_history/[^/]+)?$")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mesofhir.fhir.coded import Coded, Defined, OneSystem
 from mesofhir.fhir.picture import Both, Codec, Echo, Row
-from mesofhir.mapping.clinic import ext
+from mesofhir.mapping.clinic import Clinic, ext
 from mesofhir.terminology import code_set
 
 WITHDRAWN: Final = "entered-in-error"
@@ -19,14 +19,14 @@ def defined(token: str) -> Defined:
     return Defined(code_set("kinds"), token)
 
 
-def coded(name: str, codes: str, *, text: bool = True, open: bool = True, **options: Any) -> Coded:
+def coded(c: Clinic, name: str, codes: str, **options: Any) -> Coded:
     """A coded field with its wording ``<name>_text``, from a code set."""
-    return Coded(name, code_set(codes), f"{name}_text" if text else None, open=open, **options)
+    return Coded(name, c.codes[codes], f"{name}_text", open=True, **options)
 
 
 def word(name: str, codes: str) -> Coded:
     """A coded field of a closed set, without a wording."""
-    return coded(name, codes, text=False, open=False)
+    return Coded(name, code_set(codes))
 
 
 def hl7(name: str, system: str, words: Mapping[str, str], **options: Any) -> Coded:
@@ -39,9 +39,9 @@ def same(*codes: str) -> dict[str, str]:
     return {c: c for c in codes}
 
 
-def site(name: str = "site") -> Both:
+def site(c: Clinic) -> Both:
     """A body site with its side (clinical model, decision 15): the side is an extension and part of the text."""
-    sites, sides = code_set("sites"), code_set("sides")
+    name, sites, sides = "site", c.codes["sites"], code_set("sides")
 
     def label(row: Row, language: str) -> str:
         token, side = row.get(name), row.get("side")

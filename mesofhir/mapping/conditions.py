@@ -10,8 +10,8 @@ def shapes(c: Clinic) -> list[Shape]:
     """A withdrawn condition has no clinical status (R4 Condition, con-5)."""
     parts = {
         "extension": [ext("clinical-phase", valueCodeableConcept=word("clinical_phase", "clinical_phases"))],
-        "code": coded("condition", "conditions"),
-        "bodySite": [site()],
+        "code": coded(c, "condition", "conditions"),
+        "bodySite": [site(c)],
         "onsetDateTime": Field("onset", TIME),
         "abatementDateTime": Field("resolved", TIME),
         "note": note("note"),

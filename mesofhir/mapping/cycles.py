@@ -75,12 +75,12 @@ def shapes(c: Clinic) -> list[Shape]:
         "extension": [*purpose, ext("sessions-delivered", valueUnsignedInt=Field("sessions_done", INTEGER))],
         "basedOn": [c.own("cycles", "ServiceRequest")],
         "status": Status("status", _PROCEDURE),
-        "statusReason": coded("reason", "status_reasons"),
+        "statusReason": coded(c, "reason", "status_reasons"),
         "code": defined("mesotherapy-cycle"),
         "performedPeriod": period("start", "end"),
         "reasonReference": [c.refs("indications", "conditions", "Condition")],
-        "bodySite": [site()],
-        "outcome": coded("outcome", "outcomes"),
+        "bodySite": [site(c)],
+        "outcome": coded(c, "outcome", "outcomes"),
         "note": note("note"),
     }
     request = {
@@ -92,7 +92,7 @@ def shapes(c: Clinic) -> list[Shape]:
         "occurrenceTiming": timing(),
         "requester": c.ref("physician", "practitioners", "Practitioner"),
         "reasonReference": [c.refs("indications", "conditions", "Condition")],
-        "bodySite": [site()],
+        "bodySite": [site(c)],
     }
     plan = {
         "status": status_copy(_PLAN, _PLAN_ALONE),

@@ -35,7 +35,7 @@ def shapes(c: Clinic) -> list[Shape]:
         "code": defined("skin-reaction"),
         "partOf": [c.parent("sessions", "Procedure")],
         "effectiveDateTime": Field("onset", TIME),
-        "valueCodeableConcept": coded("effect", "reactions"),
+        "valueCodeableConcept": coded(c, "effect", "reactions"),
         "component": [
             {"code": defined("reaction-duration"), "valueQuantity": measured_in("duration", "duration_unit")},
             {"code": defined("reaction-severity"), "valueCodeableConcept": word("severity", "severities")},
@@ -47,7 +47,7 @@ def shapes(c: Clinic) -> list[Shape]:
             {"url": _DUE_TO, "valueReference": c.parent("sessions", "Procedure")},
             ext("reaction-duration", valueQuantity=measured_in("duration", "duration_unit")),
         ],
-        "code": coded("effect", "reactions"),
+        "code": coded(c, "effect", "reactions"),
         "severity": word("severity", "severities"),
         "onsetDateTime": Field("onset", TIME),
         "note": note("note"),

@@ -34,7 +34,7 @@ class Where(NamedTuple):
 def shape_for(clinic: Clinic, link: Link, resource: Mapping[str, Any]) -> Shape | None:
     """The picture by which a resource of ours is read; the first of its table where none fits it."""
     shapes = shapes_of(clinic).get((link.kind, link.table), [])
-    world = World(clinic.namespace)
+    world = World(clinic.namespace, codes=clinic.codes)
     return next((s for s in shapes if _fits(s, resource, world)), shapes[0] if shapes else None)
 
 

@@ -39,8 +39,8 @@ def _issue(c: Clinic) -> Shape:
         "extension": [
             ext("contraindication-strength", valueCodeableConcept=word("strength", "strengths")),
             ext("contraindication-scope", valueCodeableConcept=word("scope", "scopes")),
-            ext("contraindicated-substance", valueCodeableConcept=coded("substance", "substances")),
-            ext("contraindicated-site", valueCodeableConcept=site()),
+            ext("contraindicated-substance", valueCodeableConcept=coded(c, "substance", "substances")),
+            ext("contraindicated-site", valueCodeableConcept=site(c)),
             ext("condition-controlled", valueBoolean=Field("controlled", BOOLEAN)),
             ext("held-period", valuePeriod=period("since", "until")),
         ],
@@ -97,7 +97,7 @@ def _conditions(c: Clinic) -> list[Shape]:
     def shape(state: dict[str, Any], end: Node, takes: Takes) -> Shape:
         parts = state | {
             "code": Coded("kind", code_set("contraindications"), "finding_text"),
-            "bodySite": [site()],
+            "bodySite": [site(c)],
             "onsetDateTime": Field("since", TIME),
             "abatementDateTime": end,
         }
@@ -154,7 +154,7 @@ def _medicines(c: Clinic) -> list[Shape]:
             {
                 "status": Status("status", same(WITHDRAWN), default="completed" if over else "active"),
                 "category": Start({"coding": [{"system": LOCAL, "code": "anticoagulant"}]}),
-                "medicationCodeableConcept": coded("medicine", "substances"),
+                "medicationCodeableConcept": coded(c, "medicine", "substances"),
                 "effectivePeriod": period("since", "until"),
             },
             takes=lambda row, over=over: row["kind"] == "anticoagulant" and ended(row) is over,  # type: ignore[misc]

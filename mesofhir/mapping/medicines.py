@@ -14,7 +14,7 @@ def shapes(c: Clinic) -> list[Shape]:
             "MedicationStatement",
             {
                 "status": Status("status", same("active", "completed", "stopped", "on-hold", "intended", WITHDRAWN)),
-                "medicationCodeableConcept": coded("medicine", "substances"),
+                "medicationCodeableConcept": coded(c, "medicine", "substances"),
                 "effectivePeriod": period("since", "until"),
                 "dosage": [{"id": "mesofhir-dose", "text": Field("dose", TEXT)}],
                 "note": note("note"),

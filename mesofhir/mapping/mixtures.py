@@ -1,6 +1,7 @@
 """What was given in a session: one MedicationAdministration a mixture, its Medication contained
 (facts 8, 12, 27; clinical model, decision 5)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mesofhir.fhir.coded import Coded
@@ -17,7 +18,7 @@ _ID = "mixture"
 def _skin(row: Row, world: World) -> object:
     """The skin over the treated region, where a code for it exists; else the region."""
     site = row.get("^site")
-    codes = next((code_set(s) for s in ("skin_sites", "sites") if site in code_set(s)), None)
+    codes = next((world.codes[s] for s in ("skin_sites", "sites") if site in world.codes[s]), None)
     if codes is None or not isinstance(site, str):
         return None
     return {
@@ -26,10 +27,14 @@ def _skin(row: Row, world: World) -> object:
     }
 
 
-def _is_skin(old: Any) -> bool:
+def _is_skin(c: Clinic) -> Callable[[Any], bool]:
     """Is it a site that we would write?"""
-    pairs = [(str(x.get("system")), str(x.get("code"))) for x in old.get("coding") or () if isinstance(x, dict)]
-    return any(code_set(s).token_in(pairs) is not None for s in ("skin_sites", "sites"))
+
+    def is_skin(old: Any) -> bool:
+        pairs = [(str(x.get("system")), str(x.get("code"))) for x in old.get("coding") or () if isinstance(x, dict)]
+        return any(c.codes[s].token_in(pairs) is not None for s in ("skin_sites", "sites"))
+
+    return is_skin
 
 
 def shapes(c: Clinic) -> list[Shape]:
@@ -48,7 +53,7 @@ def shapes(c: Clinic) -> list[Shape]:
                             ext("ingredient-volume", valueQuantity=quantity("volume", "mL")),
                             ext("ingredient-lot", valueString=Field("lot", TEXT)),
                         ],
-                        "itemCodeableConcept": coded("substance", "substances"),
+                        "itemCodeableConcept": coded(c, "substance", "substances"),
                         "isActive": Field("active", BOOLEAN),
                         "strength": Whole(
                             {
@@ -73,7 +78,7 @@ def shapes(c: Clinic) -> list[Shape]:
         ),
         "performer": [{"actor": c.copy("^performer", "practitioners", "Practitioner")}],
         "dosage": {
-            "site": Computed(_skin, _is_skin, follows=True),
+            "site": Computed(_skin, _is_skin(c), follows=True),
             "route": Coded("route", code_set("routes"), decisive=True),
             "dose": quantity("volume", "mL"),
         },

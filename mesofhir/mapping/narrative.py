@@ -12,14 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cache
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from mesofhir.fhir.picture import UNKNOWN
 from mesofhir.mapping.words import word
 from mesofhir.records import model
 from mesofhir.records.tables import TABLES, Column, Table
-from mesofhir.terminology import ATC, ICD9, ICD10, LOINC, SCT, code_set
+from mesofhir.terminology import ATC, ICD9, ICD10, LOINC, OURS, SCT, Terminology
 
 Row = Mapping[str, Any]
 Resolve = Callable[[str, str], str]  # table, key → what to call that record
@@ -32,15 +32,16 @@ SIGNATURE: Final = re.compile(rf"{ID}-([0-9a-f]{{24}})((?:\.[=^/\w-]+)*)")
 TITLE_LENGTH: Final = 200
 
 
-def narrative(table: str, row: Row, language: str, resolve: Resolve) -> dict[str, str]:
+def narrative(table: str, row: Row, language: str, resolve: Resolve, codes: Terminology = OURS) -> dict[str, str]:
     """The FHIR Narrative of a row.
 
     :param table: its table
     :param language: ``it`` or ``en``
     :param resolve: what to call the record of a table under a key, see :func:`title`
+    :param codes: whose labels are shown
     :raises KeyError: if there is no such table or language
     """
-    return {"id": ID, "status": "generated", "div": _book(table, language).div(row, resolve)}
+    return {"id": ID, "status": "generated", "div": _book(table, Tongue(language, codes)).div(row, resolve)}
 
 
 def is_generated(name: Any) -> bool:
@@ -48,14 +49,14 @@ def is_generated(name: Any) -> bool:
     return name == ID or (isinstance(name, str) and SIGNATURE.fullmatch(name) is not None)
 
 
-def title(table: str, row: Row, language: str) -> str:
+def title(table: str, row: Row, language: str, codes: Terminology = OURS) -> str:
     """What to call a record where another one refers to it: *Seduta 2, 04/03/2026*, *Lombalgia*.
 
     One line without markup, never empty, at most :data:`TITLE_LENGTH` characters.
 
     :raises KeyError: if there is no such table or language
     """
-    text = _TAG.sub("‹", _line(_book(table, language).title(row)))
+    text = _TAG.sub("‹", _line(_book(table, Tongue(language, codes)).title(row)))
     return text if len(text) <= TITLE_LENGTH else text[: TITLE_LENGTH - 1].rstrip() + "…"
 
 
@@ -98,16 +99,27 @@ _NAMES: Final = {
 _PEOPLE: Final = ("patients", "practitioners")
 
 
+class Tongue(NamedTuple):
+    """In which words something reads.
+
+    :param language: ``it`` or ``en``
+    :param codes: whose labels codes have
+    """
+
+    language: str
+    codes: Terminology
+
+
 class _Book:
     """How the rows of a table read in a language."""
 
-    def __init__(self, table: Table, language: str) -> None:
+    def __init__(self, table: Table, tongue: Tongue) -> None:
         self.table = table
-        self.language = language
-        self.word = word("table", table.name, language)
+        self.language = tongue.language
+        self.word = word("table", table.name, self.language)
         self.columns = _stated(table)
-        self.lines = [_line_of(table, c, language) for c in self.columns.values()]
-        self.names = {n: _name_of(table, table.columns[n], language) for n in _NAMES.get(table.name, ())[1:]}
+        self.lines = [_line_of(table, c, tongue) for c in self.columns.values()]
+        self.names = {n: _name_of(table, table.columns[n], tongue) for n in _NAMES.get(table.name, ())[1:]}
 
     def div(self, row: Row, resolve: Resolve) -> str:
         row = _with_unknown(row)
@@ -146,9 +158,9 @@ class _Book:
         return self.heading(row, clock=False)
 
 
-@cache
-def _book(table: str, language: str) -> _Book:
-    return _Book(TABLES[table], language)
+@lru_cache(512)
+def _book(table: str, tongue: Tongue) -> _Book:
+    return _Book(TABLES[table], tongue)
 
 
 def _stated(table: Table) -> dict[str, Column]:
@@ -168,14 +180,14 @@ def _no_name(table: str, key: str) -> str:
     return ""
 
 
-def _name_of(table: Table, column: Column, language: str) -> Show:
+def _name_of(table: Table, column: Column, tongue: Tongue) -> Show:
     """How a column reads in a title: a code by its label alone, drugs by their names; an unknown one not at
     all."""
     name = column.name
-    show = _show_of(table, column, language, brief=True)
+    show = _show_of(table, column, tongue, brief=True)
     if column.values:
         part = next(iter(column.values.columns.values()))
-        lead = _show_of(column.values, part, language, brief=True)
+        lead = _show_of(column.values, part, tongue, brief=True)
 
         def show(row: Row, resolve: Resolve) -> str | None:
             values = row.get(name)
@@ -188,11 +200,11 @@ def _name_of(table: Table, column: Column, language: str) -> Show:
 # --- a line for each field
 
 
-def _line_of(table: Table, column: Column, language: str) -> Line:
-    label = _escaped(word("field", f"{table.name}.{column.name}", language))
+def _line_of(table: Table, column: Column, tongue: Tongue) -> Line:
+    label = _escaped(word("field", f"{table.name}.{column.name}", tongue.language))
     if column.values:
-        return _lines_of_values(label, column.name, column.values, language)
-    show = _show_of(table, column, language)
+        return _lines_of_values(label, column.name, column.values, tongue)
+    show = _show_of(table, column, tongue)
 
     def line(row: Row, resolve: Resolve) -> str:
         text = show(row, resolve)
@@ -201,13 +213,13 @@ def _line_of(table: Table, column: Column, language: str) -> Line:
     return line
 
 
-def _lines_of_values(label: str, name: str, values: Table, language: str) -> Line:
+def _lines_of_values(label: str, name: str, values: Table, tongue: Tongue) -> Line:
     """A list in the list: one line for each value, led by what it is of."""
-    not_known = word("phrase", "not-known", language)
+    not_known = word("phrase", "not-known", tongue.language)
     parts = []
     for i, c in enumerate(values.columns.values()):
-        mark = "" if i == 0 and c.codes else word("field", f"{values.name}.{c.name}", language) + ": "
-        parts.append((mark, mark[:1].lower() + mark[1:], _show_of(values, c, language)))
+        mark = "" if i == 0 and c.codes else word("field", f"{values.name}.{c.name}", tongue.language) + ": "
+        parts.append((mark, mark[:1].lower() + mark[1:], _show_of(values, c, tongue)))
 
     def value_line(value: Row, resolve: Resolve) -> str:
         said: list[str] = []
@@ -226,15 +238,15 @@ def _lines_of_values(label: str, name: str, values: Table, language: str) -> Lin
     return line
 
 
-def _show_of(table: Table, column: Column, language: str, *, brief: bool = False) -> Show:
+def _show_of(table: Table, column: Column, tongue: Tongue, *, brief: bool = False) -> Show:
     """How a column reads; None where a neighbour says it too (a text beside its code, the unit of a number).
 
     :param brief: a code by its label or its text, not both; nothing for what is not known
     """
-    name, columns = column.name, table.columns
+    name, columns, language = column.name, table.columns, tongue.language
     not_known = None if brief else word("phrase", "not-known", language)
     if column.codes:
-        return _coded(column, f"{name}_text" if f"{name}_text" in columns else "", language, brief, not_known)
+        return _coded(column, f"{name}_text" if f"{name}_text" in columns else "", tongue, brief, not_known)
     if column.kind in ("number", "integer"):
         return _measured(table, column, language, not_known)
     if name.endswith("_unit"):
@@ -286,11 +298,11 @@ def _plain(table: Table, column: Column, language: str) -> Callable[[Any, Resolv
     return lambda value, resolve: str(value)
 
 
-def _coded(column: Column, text_name: str, language: str, brief: bool, not_known: str | None) -> Show:
+def _coded(column: Column, text_name: str, tongue: Tongue, brief: bool, not_known: str | None) -> Show:
     """A code by its label, with the clinic's own words in brackets, or these alone; a code that is not in our
     tables by itself, beside those words."""
-    name, codes = column.name, code_set(column.codes)
-    labels = {token: codes.label(token, language) for token in codes}
+    name, codes = column.name, tongue.codes[column.codes]
+    labels = {token: codes.label(token, tongue.language) for token in codes}
 
     def show(row: Row, resolve: Resolve) -> str | None:
         code, text = row.get(name), row.get(text_name)

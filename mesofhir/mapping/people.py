@@ -29,7 +29,7 @@ def shapes(c: Clinic) -> list[Shape]:
             {
                 "identifier": c.identity("practitioners", Each("identifiers", _IDENTIFIER)),
                 "name": [Sole(_NAME)],
-                "qualification": [{"id": "mesofhir-profession", "code": coded("profession", "professions")}],
+                "qualification": [{"id": "mesofhir-profession", "code": coded(c, "profession", "professions")}],
             },
             subject="",
         ),

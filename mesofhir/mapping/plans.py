@@ -41,7 +41,7 @@ def _therapy(c: Clinic) -> Shape:
             "status": Status("status", _REQUEST, default="active"),
             "intent": Status("role", {"combined": "plan", "alternative": "proposal"}),
             "category": Decoration({"coding": [{"system": LOCAL, "code": "combined-therapy"}]}),
-            "code": coded("therapy", "therapies"),
+            "code": coded(c, "therapy", "therapies"),
             "occurrencePeriod": period("start", "end"),
             "supportingInfo": [c.parent("cycles", "ServiceRequest")],
             "note": note("note"),

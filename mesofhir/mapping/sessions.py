@@ -43,8 +43,8 @@ def shapes(c: Clinic) -> list[Shape]:
         "code": defined("mesotherapy-session"),
         "performer": [{"actor": c.ref("performer", "practitioners", "Practitioner")}],
         "location": {"display": Field("place", TEXT)},
-        "bodySite": [site()],
-        "statusReason": coded("reason", "status_reasons"),
+        "bodySite": [site(c)],
+        "statusReason": coded(c, "reason", "status_reasons"),
         "followUp": [{"id": "mesofhir-follow-up", "text": Field("follow_up", TEXT)}],
         "note": note("note"),
     }
@@ -53,7 +53,9 @@ def shapes(c: Clinic) -> list[Shape]:
             number,
             {
                 "url": _METHOD,
-                "valueCodeableConcept": coded("technique", "techniques", beside=[{"system": ROUTE, "code": "IDINJ"}]),
+                "valueCodeableConcept": coded(
+                    c, "technique", "techniques", beside=[{"system": ROUTE, "code": "IDINJ"}]
+                ),
             },
             ext("injection-depth", valueQuantity=quantity("depth", "mm")),
             ext("injection-points", valuePositiveInt=Field("points", INTEGER)),
@@ -89,7 +91,7 @@ def shapes(c: Clinic) -> list[Shape]:
         "occurrencePeriod": period("planned_start", "planned_end"),
         "performer": [c.ref("performer", "practitioners", "Practitioner")],
         "locationCode": [{"id": "mesofhir-place", "text": Field("place", TEXT)}],
-        "bodySite": [site()],
+        "bodySite": [site(c)],
         "note": note("note"),
     }
     visit = {

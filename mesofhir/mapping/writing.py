@@ -60,7 +60,7 @@ class Made:
     @cached_property
     def says(self) -> Said:
         """What our resource says, read back."""
-        found = said(self._drawn, [self.shape], World(self.world.namespace))
+        found = said(self._drawn, [self.shape], World(self.world.namespace, codes=self.world.codes))
         if found is None:
             raise RuntimeError(f"{self.link.kind} of {self.link.table} cannot be read back")
         return found
@@ -143,7 +143,7 @@ class _Graph:
     def _title(self, table: str, key: str) -> str:
         if (table, key) not in self.titles:
             row = self.rows.get(table, {}).get(key)
-            self.titles[table, key] = title(table, row, self.language) if row else ""
+            self.titles[table, key] = title(table, row, self.language, self.clinic.codes) if row else ""
         return self.titles[table, key]
 
     def graph(self) -> Graph:
@@ -154,7 +154,7 @@ class _Graph:
             for shape in self.shapes.of_table[table]:
                 if shape.takes(row):
                     made[Link(shape.kind, table, row["key"])] = shape
-        world = World(self.clinic.namespace, self.language, made.keys(), self._title)
+        world = World(self.clinic.namespace, self.language, made.keys(), self._title, codes=self.clinic.codes)
         for table, row in self._all():
             row |= self._links(table, row, made)
         for link, shape in made.items():

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mesofhir.records import model
 from mesofhir.records.rows import plain, practitioners_named
 from mesofhir.records.tables import PATIENTS, SHARED, TABLES, Column, Table
-from mesofhir.terminology import code_set
+from mesofhir.terminology import OURS, CodeSet, Terminology
 
 MAX_DIGITS: Final = 18
 """FHIR systems keep at least 18 significant digits (R4 2.24.0.1, decimal)."""
@@ -33,7 +33,16 @@ RANGES: Final = (
     ("sessions_min", "sessions_max"), ("interval", "interval_max"), ("minutes_min", "minutes_max"),
 )  # fmt: skip
 Tree = dict[str, Any]
-Keys = Mapping[str, Mapping[str, int]]  # table → key → how often
+
+
+class Known(NamedTuple):
+    """What the values of a record may name.
+
+    :param keys: table → key → how often it is there
+    """
+
+    keys: Mapping[str, Mapping[str, int]]
+    codes: Terminology
 
 
 @dataclass(frozen=True)
@@ -54,14 +63,18 @@ class Fault:
     warning: bool = False
 
 
-def faults(history: model.TreatmentHistory) -> list[Fault]:
-    """All that is wrong with a history, in the order of its tree."""
+def faults(history: model.TreatmentHistory, codes: Terminology = OURS) -> list[Fault]:
+    """All that is wrong with a history, in the order of its tree.
+
+    :param codes: the words that hold at the clinic
+    """
     tree = plain(history, by_key=False)
     records = list(_records(tree, PATIENTS, "$"))
     keys: dict[str, Counter[str]] = {name: Counter() for name in TABLES}
     for record in records:
         keys[record.table.name][record.key] += 1
-    found = [fault for record in records for fault in record.faults(keys)]
+    known = Known(keys, codes)
+    found = [fault for record in records for fault in record.faults(known)]
     named = practitioners_named(tree, PATIENTS)
     found += [
         Fault(
@@ -97,12 +110,12 @@ class _Record:
     def fault(self, field: str, what: str, expected: str = "", hint: str = "", path: str = "") -> Fault:
         return Fault(self.table.name, self.key, field, path or f"{self.path}.{field}", what, expected, hint)
 
-    def faults(self, keys: Keys) -> Iterator[Fault]:
-        if keys[self.table.name][self.key] > 1:
+    def faults(self, known: Known) -> Iterator[Fault]:
+        if known.keys[self.table.name][self.key] > 1:
             unique = "a key that is unique in its table across the namespace"
             yield self.fault("key", "the same key twice in one table", unique)
         yield from self._unknown()
-        yield from self._values(self.table, self.fields, self.path, self.unknown, keys)
+        yield from self._values(self.table, self.fields, self.path, self.unknown, known)
         yield from self._missing()
         yield from self._order()
         yield from self._status()
@@ -134,7 +147,7 @@ class _Record:
             if must(self.table, c, self.fields) and not self._said(c.name) and not self._said(f"{c.name}_text"):
                 yield self.fault(c.name, "missing", "a value, or its name in `unknown`")
 
-    def _values(self, table: Table, values: Tree, path: str, unknown: list[str], keys: Keys) -> Iterator[Fault]:
+    def _values(self, table: Table, values: Tree, path: str, unknown: list[str], known: Known) -> Iterator[Fault]:
         """What is wrong with the values, one by one, of the record or of an item of one of its lists."""
         for c in table.columns.values():
             value, here = values.get(c.name), f"{path}.{c.name}"
@@ -146,24 +159,24 @@ class _Record:
                 what = f"says nothing without `{c.needs}`"
                 yield self.fault(c.name, what, f"`{c.needs}` beside it", path=here)
             if c.kind not in ("words", "values"):
-                yield from self._value(c, value, here, keys)
+                yield from self._value(c, value, here, known)
                 continue
             if c.to and len(set(value)) != len(value):
                 yield self.fault(c.name, "a key twice", "each key once", path=here)
             for i, item in enumerate(value):
                 at = f"{here}[{i}]"
                 if c.values is None:
-                    yield from self._value(c, item, at, keys)
+                    yield from self._value(c, item, at, known)
                 elif item:
-                    yield from self._values(c.values, item, at, [], keys)
+                    yield from self._values(c.values, item, at, [], known)
                 else:
                     yield self.fault(c.name, "an empty value", "a value that states something", path=at)
 
-    def _value(self, c: Column, value: Any, path: str, keys: Keys) -> Iterator[Fault]:
-        if c.to and value not in keys[c.to]:
+    def _value(self, c: Column, value: Any, path: str, known: Known) -> Iterator[Fault]:
+        if c.to and value not in known.keys[c.to]:
             what = f"names a record that is not in `{c.to}` of this history"
             yield self.fault(c.name, what, f"a key of `{c.to}`", path=path)
-        if c.codes and (wrong := _code(c, value)):
+        if c.codes and (wrong := _code(c, value, known.codes[c.codes])):
             yield self.fault(c.name, *wrong, path=path)
         if c.pattern in (model.TIME_PATTERN, model.DATE_PATTERN) and not _exists(value):
             yield self.fault(c.name, "no such day in the calendar", "a date that exists", path=path)
@@ -213,8 +226,7 @@ def must(table: Table, column: Column, fields: Tree) -> bool:
 Wrong = tuple[str, str, str]  # what, expected, hint
 
 
-def _code(c: Column, value: str) -> Wrong | None:
-    codes = code_set(c.codes)
+def _code(c: Column, value: str, codes: CodeSet) -> Wrong | None:
     if value in codes or (c.codes == "protocols" and CANONICAL.fullmatch(value)):
         return None
     if c.open and OPEN.fullmatch(value):

@@ -14,7 +14,7 @@ import msgspec
 
 from mesofhir.records import checks, model
 from mesofhir.records.tables import PATIENTS, TABLES, Column, Table
-from mesofhir.terminology import BASE, code_set
+from mesofhir.terminology import BASE, OURS, Terminology
 
 Schema = dict[str, Any]
 
@@ -50,11 +50,14 @@ effects only in one that took place.""",
 """What the mapping and the checks demand of a record, beyond what its schema says."""
 
 
-def json_schema() -> Schema:
-    """The schema of one history; its keywords ``x-…`` are for tools and people."""
+def json_schema(codes: Terminology = OURS) -> Schema:
+    """The schema of one history; its keywords ``x-…`` are for tools and people.
+
+    :param codes: the words that hold at the clinic
+    """
     made = msgspec.json.schema(model.TreatmentHistory)
     tables = dict(_structs())
-    definitions = {name: _struct(tables[name], made["$defs"][name]) for name in tables}
+    definitions = {name: _struct(tables[name], made["$defs"][name], codes) for name in tables}
     root = TABLES[PATIENTS].struct.__name__
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -75,11 +78,11 @@ def _structs() -> Iterator[tuple[str, Table]]:
                 yield column.values.struct.__name__, column.values
 
 
-def _struct(table: Table, made: Schema) -> Schema:
+def _struct(table: Table, made: Schema, codes: Terminology) -> Schema:
     about = f"{table.description} {_RULES.get(table.name, '')}"
     schema = made | {"description": " ".join(about.split())}
     schema["properties"] = {
-        name: _children(name, property_) if name in table.children else _property(table, name, property_)
+        name: _children(name, property_) if name in table.children else _property(table, name, property_, codes)
         for name, property_ in sorted(made["properties"].items(), key=lambda p: p[0] != "key")
     }
     columns = table.columns.values()
@@ -106,13 +109,13 @@ def _children(name: str, made: Schema) -> Schema:
     return {k: v for k, v in made.items() if k != "default"} | {"x-table": name}
 
 
-def _property(table: Table, name: str, made: Schema) -> Schema:
+def _property(table: Table, name: str, made: Schema, codes: Terminology) -> Schema:
     column = table.columns[name]
     schema = {"description": made["description"]}
     forms = [_form(column, f) for f in made.get("anyOf", [made])]
     if column.codes:
         null = [f for f in forms if f == _NULL]
-        schema |= {"anyOf": [*_codes(column), *null], "x-code-set": column.codes}
+        schema |= {"anyOf": [*_codes(column, codes), *null], "x-code-set": column.codes}
     elif len(forms) > 1:
         schema["anyOf"] = forms
     else:
@@ -150,8 +153,8 @@ def _ecma(pattern: str) -> str:
     return pattern.replace(r"\Z", "$")
 
 
-def _codes(column: Column) -> Iterator[Schema]:
-    yield {"enum": list(code_set(column.codes))}
+def _codes(column: Column, codes: Terminology) -> Iterator[Schema]:
+    yield {"enum": list(codes[column.codes])}
     if column.open:
         yield {
             "description": "`system|code`, for a code that has no word of ours.",

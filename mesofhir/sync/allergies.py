@@ -12,7 +12,7 @@ from mesofhir.mapping.clinic import tail
 from mesofhir.server import Server
 from mesofhir.sync.finder import AT_ONCE, chunks
 from mesofhir.sync.report import Outcome
-from mesofhir.terminology import code_set
+from mesofhir.terminology import CodeSet, code_set
 
 _NOT_REAL: Final = frozenset({"refuted", "entered-in-error"})
 Resource = dict[str, Any]
@@ -66,7 +66,12 @@ class Allergies:
                     reason = f"“none known” is not sent: the server holds an active allergy ({', '.join(active)})"
                     out[m.link] = Verdict("skipped", reason)
             elif m.link not in ours and not _codes(m.resource, "verificationStatus") & _NOT_REAL:
-                same = [x for x in foreign if _same(m.resource, x) and (_active(x) or not _active(m.resource))]
+                same = [
+                    x
+                    for x in foreign
+                    if _same(self.clinic.codes["substances"], m.resource, x)
+                    and (_active(x) or not _active(m.resource))
+                ]
                 if same:
                     x = min(same, key=lambda x: str(x["id"]))
                     reason = f"the EHR has it already (AllergyIntolerance/{x['id']}): neither doubled nor changed"
@@ -92,9 +97,8 @@ def _positive(x: Mapping[str, Any]) -> bool:
     return code_set("no_known").token_in(_pairs(x)) is None
 
 
-def _same(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+def _same(substances: CodeSet, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     """Do both name the same substance?"""
-    substances = code_set("substances")
     a, b = substances.token_in(_pairs(ours)), substances.token_in(_pairs(theirs))
     if a and b:
         return a == b

@@ -110,7 +110,7 @@ class _Run:
     def prepared(self, history: TreatmentHistory) -> _Work:
         """:raises InvalidInput: with all that is wrong with a history"""
         check_destination(self.server.url, history)
-        wrong = [f for f in faults(history) if not f.warning]
+        wrong = [f for f in faults(history, self.clinic.codes) if not f.warning]
         drawn = graph(history, self.clinic) if not wrong else Graph()
         if wrong := wrong or drawn.faults:
             raise InvalidInput(

@@ -120,6 +120,14 @@ def test_an_identity_of_its_own_is_stronger_than_what_is_known():
     assert (kept, notes) == ([], [])
 
 
+def test_another_server_s_patient_with_the_same_id_is_nobody_of_ours():
+    resources = wire()
+    other = {"resourceType": "Patient", "id": resources["Patient patients"]["id"], "name": [{"family": "Altra"}]}
+    back = understand([other, *resources.values()], CLINIC)
+    assert [k.resource for k in back.kept] == [other]
+    assert [isinstance(h.family, UnsetType) for h in back.histories] == [True]
+
+
 # --- the same in a code of the EHR's own --------------------------------------------------------------------
 
 THEIRS = {"system": "https://ehr.example/status", "code": "C", "display": "Confermata"}

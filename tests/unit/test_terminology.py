@@ -25,7 +25,10 @@ from mesofhir.terminology import (
     code_set,
     code_sets,
     issue_codes,
+    systems,
 )
+from mesofhir.terminology.systems import _ALIASES
+from mesofhir.terminology.tables import read_code_set, read_issue_codes
 
 ROOM = Path(terminology.__file__).parent
 HEADING = "code,it,en,system,value,display,relation,source"
@@ -159,7 +162,7 @@ def test_a_set_has_every_promised_token(name):
 
 
 def test_nothing_of_a_table_is_lost_or_reordered_on_reading():
-    words = terminology._SYSTEMS
+    words = systems.SYSTEMS
     for name in code_sets():
         read = [
             (concept.code, *coding)
@@ -178,7 +181,7 @@ def test_every_coding_was_verified_with_its_display_and_source(verified):
             assert row["source"] == "local CodeSystem"
             continue
         standard += 1
-        system = terminology._SYSTEMS[row["system"]]
+        system = systems.SYSTEMS[row["system"]]
         source = verified.get((system, row["value"]))
         assert source is not None, f"{name}: {row['system']} {row['value']} was never verified"
         assert row["source"] == source["source"], (name, row)
@@ -199,7 +202,7 @@ def test_the_lists_of_verified_codes_are_whole(verified):
         assert system.startswith("http://"), row
         assert code, row
         assert row["source"], row
-        if system not in terminology._SYSTEMS.values():
+        if system not in systems.SYSTEMS.values():
             assert row["group"] in ("missing date", "consent scope", "unit"), row
 
 
@@ -263,7 +266,7 @@ def test_the_first_coding_of_a_token_reads_back_as_the_token():
 
 def test_only_equivalent_codings_are_read():
     for name, row in all_lines():
-        token = code_set(name).token_of(terminology._SYSTEMS[row["system"]], row["value"])
+        token = code_set(name).token_of(systems.SYSTEMS[row["system"]], row["value"])
         if row["relation"] == "equivalent":
             assert token == row["code"]
         else:
@@ -330,7 +333,7 @@ def test_atc_is_understood_under_its_other_names(system):
 def test_atc_is_written_under_one_name():
     systems = {coding.system for _, concept in all_concepts() for coding in concept.codings}
     assert ATC in systems
-    assert systems.isdisjoint(terminology._ALIASES)
+    assert systems.isdisjoint(_ALIASES)
 
 
 def test_a_system_is_part_of_a_code():
@@ -437,7 +440,7 @@ def test_every_contraindication_has_an_issue_code(verified):
 )
 def test_a_broken_table_of_issues_is_refused(text, where):
     with pytest.raises(MesofhirError, match=where):
-        terminology._issue_codes(text, code_set("contraindications"))
+        read_issue_codes(text, code_set("contraindications"))
 
 
 # --- broken tables ------------------------------------------------------------------------------------------
@@ -446,7 +449,7 @@ KNEE = "knee,Ginocchio,Knee,sct,72696002,Knee region structure,equivalent,GPS"
 
 
 def table(*rows: str) -> CodeSet:
-    return terminology._code_set("t", "\n".join([HEADING, *rows]) + "\n")
+    return read_code_set("t", "\n".join([HEADING, *rows]) + "\n")
 
 
 def test_a_good_table_is_read():
@@ -501,7 +504,7 @@ def test_a_broken_table_is_refused_with_file_and_line(rows, message):
 
 def test_a_wrong_heading_is_refused():
     with pytest.raises(MesofhirError, match=r"t\.csv, line 1: the heading must be code,it,en"):
-        terminology._code_set("t", KNEE)
+        read_code_set("t", KNEE)
 
 
 def test_unknown_names_are_refused():

@@ -114,7 +114,7 @@ def _parents(rows: Rows) -> None:
 
 def _computed(reads: list[Read], rows: Rows, clinic: Clinic) -> None:
     """A computed place is accounted for if it says what we would say."""
-    worlds = [World(clinic.namespace, language) for language in _LANGUAGES]
+    worlds = [World(clinic.namespace, language, codes=clinic.codes) for language in _LANGUAGES]
     for r in reads:
         row = dict(rows[r.link.table][r.link.key])
         parent = rows.get(TABLES[r.link.table].parent, {}).get(row.get("of", ""), {})

@@ -44,11 +44,12 @@ class Singles:
 
     def read(self, resources: list[dict[str, Any]]) -> Iterator[Read]:
         seen: set[Link] = set()
+        ours = {_name(x) for x in resources if self.clinic.link_of(x)}
         for x in resources:
             kind = str(x.get("resourceType"))
             link = self.clinic.link_of(x)
-            if link is None and kind in ADOPTED:
-                link = self.targets.get(f"{kind}/{x.get('id')}")
+            if link is None and kind in ADOPTED and _name(x) not in ours:  # of another server, with the same id
+                link = self.targets.get(_name(x))
             shapes = self.shapes.get((kind, link.table), []) if link else []
             if link is None:
                 self.out.keep(x, "not ours: no identifier in the namespace")
@@ -63,7 +64,7 @@ class Singles:
     def _read(self, link: Link, shapes: list[Shape], x: dict[str, Any]) -> Read | None:
         reasons = []
         for shape in shapes:
-            reading = Reading(World(self.clinic.namespace, targets=self.targets))
+            reading = Reading(World(self.clinic.namespace, targets=self.targets, codes=self.clinic.codes))
             try:
                 shape.picture.get(x, reading, "$")
             except Mismatch as why:
@@ -79,6 +80,10 @@ class Singles:
             return Read(link, shape, x, reading, self.shapes.order[id(shape)])
         self.out.keep(x, reasons[0])
         return None
+
+
+def _name(x: Mapping[str, Any]) -> str:
+    return f"{x.get('resourceType')}/{x.get('id')}"
 
 
 def _not_a_record(table: str, shape: Shape, x: dict[str, Any], reading: Reading) -> str:

@@ -11,6 +11,7 @@ from mesofhir.records.contradictions import cycles, drugs, findings
 from mesofhir.records.contradictions.core import Contradiction, Fact, Rule, View
 from mesofhir.records.contradictions.strengths import ANY_PROTOCOL, DEFAULTS, Strengths
 from mesofhir.records.model import TreatmentHistory
+from mesofhir.terminology import OURS, Terminology
 
 __all__ = [
     "ANY_PROTOCOL",
@@ -30,12 +31,15 @@ RULES: tuple[Rule, ...] = (
 """The rules in the order of their numbers."""
 
 
-def contradictions(history: TreatmentHistory, strengths: Strengths | None = None) -> list[Contradiction]:
+def contradictions(
+    history: TreatmentHistory, strengths: Strengths | None = None, codes: Terminology = OURS
+) -> list[Contradiction]:
     """All that stands against each other in a valid history; the order of its lists makes no difference but to the
     paths.
 
     :param strengths: how strong findings are that do not say it
+    :param codes: the words that hold at the clinic
     """
-    view = View(history, strengths or Strengths())
+    view = View(history, strengths or Strengths(), codes)
     found = [(rule, clash) for rule in RULES for clash in rule.find(view)]
     return [Contradiction(rule.key, *clash) for rule, clash in found]

@@ -10,6 +10,7 @@ from mesofhir.records.contradictions.strengths import Strengths
 from mesofhir.records.model import TreatmentHistory
 from mesofhir.records.rows import flatten, paths
 from mesofhir.records.tables import TABLES
+from mesofhir.terminology import Terminology
 
 Severity = Literal["error", "warning"]
 WITHDRAWN: Final = "entered-in-error"
@@ -68,8 +69,8 @@ class Record:
 class View:
     """The records of a history that stand, by table and key; each list in the order of the keys."""
 
-    def __init__(self, history: TreatmentHistory, strengths: Strengths) -> None:
-        self.strengths = strengths
+    def __init__(self, history: TreatmentHistory, strengths: Strengths, codes: Terminology) -> None:
+        self.strengths, self.substances = strengths, codes["substances"]
         self._records: dict[str, dict[str, Record]] = {}
         where = paths(history)
         for table, row in sorted(flatten(history), key=lambda r: (_DEPTH[r[0]], r[0], r[1]["key"])):

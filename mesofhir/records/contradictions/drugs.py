@@ -34,7 +34,7 @@ def g3(view: View) -> Iterator[Clash]:
         for mixture in view.all("mixtures"):
             if surely_later(since, view.above(mixture)["start"]):
                 continue
-            for field in contains(mixture, allergy):
+            for field in contains(view, mixture, allergy):
                 what = "an active allergy to a substance, and a mixture with it"
                 side = allergy.at("substance" if allergy["substance"] else "substance_text")
                 yield ("warning" if allergy["criticality"] == "low" else "error"), what, side, mixture.at(field)
@@ -70,7 +70,7 @@ def g8(view: View) -> Iterator[Clash]:
         cycle = view.above(view.above(mixture))
         for n, drug in enumerate(mixture["drugs"] or ()) if cycle["approach"] == "allopathic" else ():
             name = "substance" if drug.get("substance") else "substance_text"
-            if not identified(drug) and (cycle.key, drug[name]) not in told:
+            if not identified(view.substances, drug) and (cycle.key, drug[name]) not in told:
                 told.add((cycle.key, drug[name]))
                 what = "an allopathic cycle, and a drug without an ATC or AIC code"
                 yield "warning", what, cycle.at("approach"), mixture.at(f"drugs[{n}].{name}")

@@ -70,5 +70,5 @@ def against_session(view: View, finding: Record, session: Record) -> bool:
 def view_mixtures(view: View, finding: Record, session: Record) -> Iterator[tuple[Record, str]]:
     """The mixtures of a session that contain the substance of a finding, and at which field."""
     for mixture in view.inside("mixtures", session):
-        for field in contains(mixture, finding):
+        for field in contains(view, mixture, finding):
             yield mixture, field
