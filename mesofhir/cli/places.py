@@ -295,6 +295,10 @@ class _Probed:
             return {}
         return said if isinstance(said, dict) else {}
 
+def observed() -> Path:
+    """The file that says what servers were seen to do to our data."""
+    return folder() / "observed.sqlite"
+
 
 # --- the suffix on public sandboxes -------------------------------------------------------------------------
 

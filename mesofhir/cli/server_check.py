@@ -46,6 +46,7 @@ def command(voice: Voice, config: Path | None, connecting: Connecting, server: s
       mesofhir server check https://hapi.fhir.org/baseR4
       mesofhir server check hospital --preset epic-like
     """
+    from mesofhir.sync.observed import Observed, lines
     from mesofhir.sync.plan import Plan
 
     place = places.place(server, connecting, load(config))
@@ -59,6 +60,9 @@ def command(voice: Voice, config: Path | None, connecting: Connecting, server: s
         missing = [*_missing(abilities), *(_not_let_in(opened) if place.said.auth not in (None, "none") else ())]
         plan = Plan(abilities)
         for line in (*_table(opened, abilities), "", *_planned(plan), "", *_settled(abilities)):
+            click.echo(line)
+        click.echo("")
+        for line in lines(Observed(places.observed()), opened.url):
             click.echo(line)
     if unlisted := [kind for kind in kinds() if not abilities.said.of(kind).listed]:
         click.echo(f"not listed, which is not a no: {', '.join(unlisted)}")

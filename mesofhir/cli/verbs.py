@@ -37,6 +37,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "push": Verb("push", "Bring histories to a FHIR server: nothing twice, nothing erased."),
     "pull": Verb("pull", "Fetch histories from a FHIR server."),
     "server": Verb("server", "Look at a FHIR server."),
+    "support-bundle": Verb("support_bundle", "Write down what a help desk needs to know, without patient data."),
     "schema": Verb("schema", "Print the JSON Schema of a treatment history."),
 }
 ALIASES: Final[Mapping[str, str]] = {"export": "convert"}

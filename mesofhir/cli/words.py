@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Final
 
 import click
 
+from mesofhir.cli.progress import Counter
 from mesofhir.errors import InvalidInput, MesofhirError, Problem
 
 MOST: Final = 50  #: problems or remarks that are shown; all of them stand in a report
-_EVERY: Final = 0.1  # seconds between two sights of the counter
 _KEY: Final = "mesofhir.voice"
-T = TypeVar("T")
 
 
 class Interrupted(MesofhirError):
@@ -44,8 +41,8 @@ class Voice:
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet, self.verbose = quiet, verbose
-        self._counting = False
-        self._lock = threading.RLock()  # a signal handler may speak in the middle of a line
+        self.lock = threading.RLock()  # a signal handler may speak in the middle of a line
+        self._counter: Counter | None = None
         if verbose:
             self._listen()
 
@@ -88,28 +85,21 @@ class Voice:
 
     def line(self, text: str) -> None:
         """A line as it is."""
-        with self._lock:
-            self._clear()
+        with self.lock:
+            if self._counter is not None:
+                self._counter.clear()
             click.echo(_printable(text), err=True)
 
     @contextmanager
     def counting(self, label: str, total: int | None = None) -> Iterator[Counter]:
-        """A line that counts on a terminal, and nothing elsewhere."""
-        yield Counter(self, label, total)
-        with self._lock:
-            self._clear()
-
-    def show(self, text: str) -> None:
-        """The line that the next one takes the place of."""
-        with self._lock:
-            self._clear()
-            click.echo(text, err=True, nl=False)
-            self._counting = True
-
-    def _clear(self) -> None:
-        if self._counting:
-            click.echo("\r\033[K", err=True, nl=False)
-            self._counting = False
+        """Tell how far something is."""
+        counter, before = Counter(self, label, total), self._counter
+        self._counter = counter
+        try:
+            yield counter
+        finally:
+            self._counter = before
+            counter.close()
 
     def _listen(self) -> None:
         import logging
@@ -124,36 +114,6 @@ class Voice:
         log.handlers = [h for h in log.handlers if type(h).__qualname__ != Handler.__qualname__]
         log.addHandler(Handler())
         log.setLevel(logging.INFO)
-
-
-class Counter:
-    """How far something is."""
-
-    def __init__(self, voice: Voice, label: str, total: int | None) -> None:
-        self.voice, self.label, self.total = voice, label, total
-        self.count = 0
-        self._next = 0.0
-        self._shown = on_terminal() and not voice.quiet
-
-    def over(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, counted as they go by."""
-        for item in items:
-            yield item
-            self.add()
-
-    def add(self) -> None:
-        """One more."""
-        self.count += 1
-        now = time.monotonic()
-        if self._shown and now >= self._next:
-            self._next = now + _EVERY
-            of = f" of {self.total}" if self.total is not None else ""
-            self.voice.show(f"{self.label}: {self.count}{of}")
-
-
-def on_terminal() -> bool:
-    """Does a person see standard error?"""
-    return sys.stderr.isatty()
 
 
 def _printable(text: str) -> str:

@@ -24,7 +24,7 @@ from mesofhir.mapping import Clinic
 from mesofhir.mapping.reading import ADOPTED
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.server import Server
-from mesofhir.sync.finder import Finder, chunks
+from mesofhir.sync.finder import NO_SUCH_SEARCH, Finder, chunks
 from mesofhir.sync.remembered import Remembered, instant
 
 AT_ONCE: Final = 200  #: ids in one search; they go in the body of a POST
@@ -202,11 +202,17 @@ class Changed:
         return answer.ok and answer.body is not None and self.clinic.link_of(answer.body) is not None
 
     def _read(self, kind: str, names: Iterable[str]) -> Iterable[Resource]:
-        """Resources as they are now."""
+        """Resources as they are now: by a search for their ids, or one by one."""
         wanted = sorted(n for n in names if n.startswith(f"{kind}/"))
         for some in chunks(wanted, AT_ONCE):
             ids = ",".join(name.split("/")[1] for name in some)
-            yield from (x for x in self.server.search(kind, [("_id", ids)]) if "id" in x)
+            try:
+                found = list(self.server.search(kind, [("_id", ids)]))
+            except Refused as why:
+                if why.status not in NO_SUCH_SEARCH:
+                    raise
+                found = [a.body for name in some if (a := self.server.read(*name.split("/"))).ok and a.body]
+            yield from (x for x in found if "id" in x)
 
 
 def _name(x: Resource) -> str:

@@ -252,9 +252,10 @@ def test_ctrl_c_says_what_was_done(presses: int, done: int) -> None:
 def test_progress_on_a_terminal_only(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     library.pushes(became)
     assert "\r" not in run("push", source(5), SERVER, code=0).stderr
-    from mesofhir.cli import words
+    from mesofhir.cli import progress
 
-    monkeypatch.setattr(words, "on_terminal", lambda: True)
+    monkeypatch.setattr(progress, "on_terminal", lambda: True)
     shown = run("push", source(5), SERVER, code=0).stderr
-    assert "pushed: 1 of 5\r" in shown
+    assert "\rpushed:   0%|" in shown
+    assert "| 0/5 [" in shown
     assert "\r" not in run("push", source(5), SERVER, "-q", code=0).stderr

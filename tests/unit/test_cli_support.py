@@ -1,0 +1,161 @@
+"""What is sent to a help desk, and progress on a real terminal."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mesofhir.cli import main, places
+from mesofhir.sync.observed import Observed
+from mesofhir.sync.readback import Finding
+from tests.faults.fault_server import Exchange, FaultServer, refusing
+
+STATEMENT = {
+    "resourceType": "CapabilityStatement",
+    "fhirVersion": "4.0.1",
+    "software": {"name": "Loro", "version": "7"},
+    "contact": [{"name": "CANARY"}],
+    "rest": [
+        {"mode": "server", "resource": [{"type": "Procedure", "interaction": [{"code": "read"}, {"code": "create"}]}]}
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MESOFHIR_NAMESPACE", "https://clinic.example/CANARY")
+
+
+def run(*args: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["support-bundle", *args])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def said(path: str) -> Any:
+    return json.loads(Path(path).read_text())
+
+
+def test_what_is_in_it() -> None:
+    run("s.json")
+    found = said("s.json")
+    assert found["mesofhir"]["msgspec"]
+    assert "Procedure.performedPeriod.start" in found["writes"]["Procedure"]
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in found["tables"].values())
+    assert {"terminology/sites.csv", "profiles/mesofhir.profiles.tgz"} <= found["tables"].keys()
+    assert Path("s.json").stat().st_mode & 0o077 == 0
+    assert os.uname().nodename not in Path("s.json").read_text()
+    assert "CANARY" not in Path("s.json").read_text()
+
+
+def test_of_a_server() -> None:
+    def behave(exchange: Exchange) -> None:
+        exchange.answer(200, STATEMENT)
+
+    with FaultServer(behave) as server:
+        Observed(places.observed()).add(server.url, "Procedure", [Finding("Procedure.note.text", "dropped")])
+        Path("token").write_text("CANARYSECRET")
+        Path("token").chmod(0o600)
+        run("s.json", server.url, "--auth", "bearer", "--secret-file", "token")
+        assert [r.method for r in server.requests] == ["GET"]
+    found = said("s.json")["server"]
+    assert (found["software"], found["fhir"]) == ("Loro", "4.0.1")
+    assert found["types"]["Procedure"]["interactions"] == ["create", "read"]
+    assert found["plan"]["CarePlan"]["step"]
+    assert found["did_to_our_data"] == [
+        {"kind": "Procedure", "path": "Procedure.note.text", "what": "dropped", "n": 1, "of": 1}
+    ]
+    assert "CANARY" not in Path("s.json").read_text()
+
+
+def test_a_server_that_does_not_answer_is_part_of_the_story() -> None:
+    with refusing() as url:
+        result = run("s.json", url, code=5)
+    assert said("s.json")["server"]["failed"]
+    assert "wrote s.json" in result.stderr
+
+
+@pytest.mark.parametrize("file", ["-", "no/such/folder/s.json"])
+def test_where_it_cannot_be_written(file: str) -> None:
+    assert "error: " in run(file, code=2).stderr
+
+
+# --- on a terminal ------------------------------------------------------------------------------------------
+
+COUNTING = """
+import time
+from mesofhir.cli.words import Voice
+voice = Voice()
+with voice.counting("pushed", 40) as counter:
+    for n in range(40):
+        time.sleep(0.02)
+        counter.add()
+        if n == 20:
+            voice.line("note: in between")
+voice.line("the end")
+"""
+
+
+def on_a_terminal(*command: str, press: str = "", seconds: float = 60) -> tuple[int, str]:
+    """Run a program whose standard error is a real terminal; Ctrl-C as soon as ``press`` is seen."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    seen, ends = b"", time.monotonic() + seconds
+    while time.monotonic() < ends:
+        try:
+            chunk = os.read(ours, 4096)
+        except OSError:  # the terminal was closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+        if press and press.encode() in seen:
+            process.send_signal(signal.SIGINT)
+            press = ""
+    os.close(ours)
+    return process.wait(seconds), seen.decode()
+
+
+def test_progress_with_rate_and_time_left() -> None:
+    code, seen = on_a_terminal(sys.executable, "-c", COUNTING)
+    assert code == 0
+    assert re.search(r"pushed: +\d+%\|.*\| \d+/40 \[\d\d:\d\d<\d\d:\d\d, +[\d.]+/s\]", seen)
+    last = seen.replace("\r\n", "\n").split("\n")
+    assert any(line.endswith("note: in between") for line in last)
+    assert last[-2].endswith("the end")
+    assert "pushed" not in last[-2].rsplit("\r", 1)[-1]  # the moving line was taken away
+
+
+def test_plain_lines_elsewhere(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from mesofhir.cli import progress
+    from mesofhir.cli.words import Voice
+
+    now = iter(range(0, 10_000, 10))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(now)))
+    with Voice().counting("pushed", 12) as counter:
+        for _ in range(12):
+            counter.add()
+    told = capsys.readouterr().err.splitlines()
+    assert 2 <= len(told) <= 6
+    assert re.fullmatch(r"pushed: \d+ of 12, 0\.\d a second, (\d+ min )?\d+ s left", told[0])
+    with Voice(quiet=True).counting("pushed", 12) as counter:
+        for _ in range(12):
+            counter.add()
+    assert capsys.readouterr().err == ""
