@@ -14,11 +14,30 @@ from urllib.parse import parse_qsl, urlsplit
 from mesofhir.fhir.exactjson import encode
 from mesofhir.fhir.references import renamed
 from mesofhir.mapping import Clinic, graph
+from mesofhir.mapping.shapes import shapes_of
 from mesofhir.records import TreatmentHistory
 from tests.faults.fault_server import Exchange
 
 Resource = dict[str, Any]
 PAGE = 50
+STATEMENT = {
+    "resourceType": "CapabilityStatement",
+    "fhirVersion": "4.0.1",
+    "rest": [
+        {
+            "mode": "server",
+            "resource": [
+                {
+                    "type": kind,
+                    "versioning": "versioned",
+                    "interaction": [{"code": code} for code in ("read", "search-type", "history-type")],
+                    "searchParam": [{"name": n} for n in ("identifier", "patient", "_id", "_lastUpdated")],
+                }
+                for kind in sorted({kind for kind, _ in shapes_of(Clinic("https://any.example"))})
+            ],
+        }
+    ],
+}
 
 
 @dataclass
@@ -97,7 +116,7 @@ class Store:
             asked |= dict(parse_qsl(exchange.request_body.decode()))
             self._search(exchange, parts[0], asked)
         elif parts == ["metadata"]:
-            self._answer(exchange, {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": []})
+            self._answer(exchange, STATEMENT)
         elif parts[-1] == "_history":
             self._history(exchange, parts[0], asked)
         elif "page" in asked:
