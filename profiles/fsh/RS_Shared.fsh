@@ -46,3 +46,11 @@ RuleSet: Performed
 * performer only Reference(Practitioner or PractitionerRole or Organization)
 * performer MS
 * performer insert Says([[Who asked or examined]], [[Chi ha chiesto o esaminato]])
+
+// The same for an instance, which is no caret path.
+RuleSet: TitledInItalian(title)
+* title.extension[0].url = "http://hl7.org/fhir/StructureDefinition/translation"
+* title.extension[0].extension[0].url = "lang"
+* title.extension[0].extension[0].valueCode = #it
+* title.extension[0].extension[1].url = "content"
+* title.extension[0].extension[1].valueString = "{title}"
