@@ -126,7 +126,8 @@ def _at(root: Element, place: str, whole: Mapping[str, Any], name: str) -> Eleme
 def _refuse_unknown(where: str, stated: Mapping[str, Any]) -> None:
     for key, value in stated.items():
         known = key.removeprefix("_") in _WORDS or key in _RULES or _VALUED.fullmatch(key)
-        if not known and (key, value) != ("isModifier", False):
+        modifies = key == "isModifier" and (value is False or stated.get("id") == "Extension")
+        if not known and not modifies:
             raise unknown(where, f"`{key}`")
         for part in value if isinstance(value, list) else [value]:
             if key in _PARTS:
