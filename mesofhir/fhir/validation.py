@@ -2,17 +2,19 @@
 
 The judge is ``fhir.resources``, whose R4B classes serve for R4 4.0.1. It checks what is required, and how
 dates and numbers are written; it lets a good deal through (nulls, empty lists, ``"7"`` for a number, codes
-outside a required value set, its own Python names). So there are two passes, and their findings are joined:
+outside a required value set, its own Python names). So there are three passes:
 
 1. *the shape*: the resource is walked beside the elements that the classes declare, and checked for what FHIR
    makes of JSON (R4 json.html, datatypes.html#primitive), required bindings, and references;
-2. *the models* of ``fhir.resources`` themselves.
+2. *the models* of ``fhir.resources`` themselves;
+3. *the constraints*, where these found nothing: invariants, required codes of concepts, absolute URIs
+   (:mod:`mesofhir.fhir.constraints`, with what it leaves out).
 
 :func:`validate` is the one door. It changes nothing in the resource: send the dict that was validated.
 Problems carry the JSON path and say what kind of thing is wrong, never a value.
 
-Known limits: bindings of CodeableConcepts, other invariants than ext-1 and ref-1, and profiles are the matter
-of the compiled package; resource types that only R4B has are not told apart.
+Profiles are the matter of :mod:`mesofhir.fhir.profiles`. Known limit: resource types that only R4B has are not told
+apart.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mesofhir.errors import Problem
+from mesofhir.fhir.constraints import broken
 from mesofhir.fhir.definitions import Element, Shape, elements_of, model_of
 from mesofhir.fhir.shape import Walk, invalid, shape_at, wrong_kind
 
@@ -43,7 +46,10 @@ def validate(resource: Mapping[str, Any], where: str = "$") -> list[Problem]:
         walk = Walk()
         walk.root(resource, where)
         model = model_of(resource)
-        return [*walk.found, *_ask_model(resource, model, where, walk.found)] if model else walk.found
+        if model is None:
+            return walk.found
+        found = [*walk.found, *_ask_model(resource, model, where, walk.found)]
+        return found or list(broken(resource, where))  # of what has no good shape, nothing else can be asked
     except RecursionError:
         return [Problem(where, "nested too deeply to be checked", "far fewer levels of extensions")]
 

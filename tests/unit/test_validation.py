@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesofhir.errors import Problem
-from mesofhir.fhir import definitions, exactjson
+from mesofhir.fhir import constraints, definitions, exactjson, fhirpath
 from mesofhir.fhir.validation import validate
 
 CANARY = "Zanzara7"  # stands for a patient's data: it must never show up in a message
 SCT = "http://snomed.info/sct"
+HL7 = "http://terminology.hl7.org/CodeSystem/"
 PATIENT = {"reference": "Patient/p1"}
 SESSION = {"coding": [{"system": SCT, "code": "28485004", "display": "Mesotherapy"}], "text": "Seduta"}
 MILLILITRES = {"value": Decimal("0.50"), "unit": "mL", "system": "http://unitsofmeasure.org", "code": "mL"}
@@ -109,7 +110,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "subject": PATIENT,
         "effectiveDateTime": "2026-01-12",
         "valueInteger": 7,
-        "component": [{"code": SESSION, "valueQuantity": {"value": Decimal("-0.0"), "code": "1"}}],
+        "component": [{"code": {"text": "x"}, "valueQuantity": {"value": Decimal("-0.0"), "unit": "1"}}],
     },
     "Goal": {
         "lifecycleStatus": "active",
@@ -124,10 +125,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "category": [{"text": "mesoterapia"}],
         "patient": PATIENT,
         "dateTime": "2026-01-12T09:55:00+01:00",
+        "policyRule": {"text": "consenso informato"},
         "provision": {"type": "permit", "period": {"start": "2026-01-12"}},
     },
     "AllergyIntolerance": {
-        "clinicalStatus": {"coding": [{"code": "active"}]},
+        "clinicalStatus": {
+            "coding": [{"system": HL7 + "allergyintolerance-clinical", "code": "active"}],
+        },
         "type": "allergy",
         "category": ["medication"],
         "criticality": "high",
@@ -329,13 +333,13 @@ def test_an_unknown_value_is_accepted_with_its_reason(name: str, element: str) -
 
 def test_what_r4_has_and_r4b_has_not_is_accepted_and_the_other_way_round_refused() -> None:
     procedure = good("Procedure")
-    assert validate(put(procedure, "extension[0]", {"url": "u", "valueMeta": {"source": "urn:x"}})) == []
+    assert validate(put(procedure, "extension[0]", {"url": "urn:u", "valueMeta": {"source": "urn:x"}})) == []
     for name in ("valueCodeableReference", "valueRatioRange"):
-        check(put(procedure, "extension[0]", {"url": "u", name: {"id": CANARY}}), f"extension[0].{name}")
+        check(put(procedure, "extension[0]", {"url": "urn:u", name: {"id": CANARY}}), f"extension[0].{name}")
 
 
 def test_uuids_of_any_version_are_accepted() -> None:
-    extension = {"url": "u", "valueUuid": "urn:uuid:0b5c1cb6-47a0-5d4c-9d5e-0a7d6e5f4c3b"}
+    extension = {"url": "urn:u", "valueUuid": "urn:uuid:0b5c1cb6-47a0-5d4c-9d5e-0a7d6e5f4c3b"}
     assert validate(put(good("Procedure"), "extension[0]", extension)) == []
     check(
         put(good("Procedure"), "extension[0]", {**extension, "valueUuid": CANARY}), "extension[0].valueUuid"
@@ -452,9 +456,9 @@ def test_a_required_value_needs_a_reason_and_not_only_an_id() -> None:
 
 
 def test_extensions_may_nest_some_way() -> None:
-    extension: dict[str, Any] = {"url": "u", "valueString": "x"}
+    extension: dict[str, Any] = {"url": "urn:u", "valueString": "x"}
     for _ in range(40):
-        extension = {"url": "u", "extension": [extension]}
+        extension = {"url": "urn:u", "extension": [extension]}
     assert validate({"resourceType": "Patient", "extension": [extension]}) == []
 
 
@@ -515,9 +519,9 @@ def test_paths_start_where_the_caller_says_and_several_faults_are_all_named() ->
 
 
 def test_deep_nesting_is_a_problem_and_not_a_crash() -> None:
-    extension: dict[str, Any] = {"url": "u", "valueString": CANARY}
+    extension: dict[str, Any] = {"url": "urn:u", "valueString": CANARY}
     for _ in range(5000):
-        extension = {"url": "u", "extension": [extension]}
+        extension = {"url": "urn:u", "extension": [extension]}
     (problem,) = validate({"resourceType": "Patient", "extension": [extension]})
     assert "nested too deeply" in problem.what
 
@@ -585,3 +589,54 @@ def test_the_codes_that_the_metadata_cuts_short_are_whole() -> None:
             assert validate(put(good(name), "status", code)) == [], (name, code)
     for code in ("<", "<=", ">=", ">"):
         assert validate(put(good("Medication"), "ingredient[0].strength.denominator.comparator", code)) == []
+
+
+# --- beyond the shape: invariants, required codes, absolute URIs ------------------------------------------------------
+
+
+def without_period(start: str, end: str) -> dict[str, Any]:
+    return put(good("Encounter"), "period", {"start": start, "end": end})
+
+
+ALLERGY_STATUS = {"coding": [{"system": HL7 + "allergyintolerance-verification", "code": "entered-in-error"}]}
+
+
+@pytest.mark.parametrize(
+    ("resource", "where", "what"),
+    [
+        (without_period("2026-02-01", "2026-01-01"), "$.period", "ends before it starts"),
+        (without_period("2026", "2026-01-01"), "$.period", "ends before it starts"),  # cannot be told apart; HL7 refuses it, too
+        (put(good("AllergyIntolerance"), "verificationStatus", ALLERGY_STATUS), "$", "ait-2"),
+        (without(good("AllergyIntolerance"), "clinicalStatus"), "$", "ait-1"),
+        (put(good("AllergyIntolerance"), "clinicalStatus", {"text": CANARY}), "$.clinicalStatus", "required value set"),
+        (without(good("Consent"), "policyRule"), "$", "ppc-1"),
+        (without(good("Goal"), "target[0].measure"), "$.target[0]", "gol-1"),
+        (without(good("MedicationAdministration"), "dosage.dose"), "$.dosage", "mad-1"),
+        (
+            without(good("MedicationAdministration"), "dosage.dose.system"),
+            "$.dosage.dose",
+            "qty-3",
+        ),
+        (put(good("Patient"), "identifier[0].system", CANARY), "$.identifier[0].system", "not absolute"),
+        (put(good("Patient"), "meta.profile[0]", CANARY), "$.meta.profile[0]", "not absolute"),
+        (put(good("Procedure"), "extension[0].url", CANARY), "$.extension[0].url", "not absolute"),
+        (put(good("Patient"), "name[0].id", "a") | {"_active": {"id": "a"}}, "id", "stands twice"),
+        (
+            put(good("MedicationAdministration"), "medicationReference", {"display": "x"}),
+            "$.contained[0]",
+            "nothing refers to",
+        ),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_what_r4_asks_for_beyond_the_shape(resource: dict[str, Any], where: str, what: str) -> None:
+    [problem] = validate(resource)
+    assert where in problem.where
+    assert what in problem.what
+    assert CANARY not in str(problem)
+
+
+def test_each_invariant_can_be_evaluated() -> None:
+    for several in constraints.invariants().values():
+        for one in several:
+            fhirpath.check(one.expression)

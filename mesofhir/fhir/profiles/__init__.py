@@ -28,7 +28,7 @@ from functools import cache
 from typing import Any
 
 from mesofhir.fhir.profiles.judge import Profiles, Resolve
-from mesofhir.fhir.profiles.package import Package, package, read
+from mesofhir.fhir.profiles.package import Package, core, package, read
 from mesofhir.fhir.profiles.rules import Rule, Violation
 
 __all__ = ["Package", "Profiles", "Resolve", "Rule", "Violation", "ours", "package", "read", "rules_of", "violations"]
@@ -37,7 +37,7 @@ __all__ = ["Package", "Profiles", "Resolve", "Rule", "Violation", "ours", "packa
 @cache
 def ours() -> Profiles:
     """The profiles of the package that travels with the program."""
-    return Profiles(package())
+    return Profiles(package(), core())
 
 
 def rules_of(name: str) -> tuple[Rule, ...]:

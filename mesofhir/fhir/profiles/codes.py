@@ -16,7 +16,7 @@ from typing import Final
 from mesofhir.fhir.profiles.package import Package
 from mesofhir.fhir.profiles.rules import Rule, Violation
 from mesofhir.fhir.profiles.valuesets import concepts
-from mesofhir.fhir.profiles.walk import Spot
+from mesofhir.fhir.walk import Spot
 from mesofhir.terminology import ATC, SCT, code_set, code_sets, verified_codings
 
 _NAMES: Final = {SCT: "SNOMED CT", ATC: "ATC"}
@@ -49,7 +49,7 @@ class Codes:
 
     @staticmethod
     def _rule(name: str) -> Rule:
-        return Rule(f"{name}:code", "", "Coding", "a code that the code system does not have", f"a code of {name}")
+        return _warning(f"{name}:code", f"a code that the code system {name} does not have")
 
     def judge(self, spot: Spot) -> Iterator[Violation]:
         """What is wrong with a Coding."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mesofhir.fhir.profiles.rules import Rule, Violation
 from mesofhir.fhir.profiles.tree import unknown
-from mesofhir.fhir.profiles.walk import Spot
+from mesofhir.fhir.walk import Spot
 
 KEYS: Final = ("extension", "modifierExtension")
 

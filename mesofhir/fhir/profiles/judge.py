@@ -14,7 +14,7 @@ from mesofhir.fhir.profiles.places import Place
 from mesofhir.fhir.profiles.rules import Holds, Rule, Violation
 from mesofhir.fhir.profiles.slots import Builder, Slot
 from mesofhir.fhir.profiles.tree import tree, unknown
-from mesofhir.fhir.profiles.walk import Spot, spots
+from mesofhir.fhir.walk import Spot, spots
 
 _REFERENCE: Final = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9.-]{1,64}(?:/_history/[A-Za-z0-9.-]{1,64})?$")
 Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
@@ -42,10 +42,13 @@ class Profile:
 
 
 class Profiles:
-    """The profiles of a package, each compiled when it is first asked for."""
+    """The profiles of a package, each compiled when it is first asked for.
 
-    def __init__(self, package: Package) -> None:
-        self.package = package
+    :param known: definitions that belong to others and are judged too: the extensions of R4 that we write
+    """
+
+    def __init__(self, package: Package, known: Package | None = None) -> None:
+        self.package = Package([*package.by_url.values(), *(known.by_url.values() if known else ())])
         self.codes = Codes(package)
         self._compiled: dict[str, Profile] = {}
         self._ids = {str(d["id"]): str(d["url"]) for d in package.of("StructureDefinition")}

@@ -70,6 +70,12 @@ def read(data: bytes) -> Package:
 
 
 @cache
+def core() -> Package:
+    """The extensions of R4 that we write, as R4 4.0.1 defines them (``profiles/r4.py``)."""
+    return Package(decode(files(__package__).joinpath("r4.json").read_bytes(), "r4.json"))
+
+
+@cache
 def package() -> Package:
     """The package that travels with the program.
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from mesofhir.errors import MesofhirError
 from mesofhir.fhir.definitions import model_of
 from mesofhir.fhir.exactjson import encode
-from mesofhir.fhir.profiles.invariants import check, invariant
+from mesofhir.fhir.fhirpath import check, holds
 from mesofhir.fhir.profiles.places import Place, choice_types
 from mesofhir.fhir.profiles.tree import Element, unknown
 from mesofhir.fhir.profiles.valuesets import Members, members
@@ -225,12 +226,22 @@ class Maker:
 
     def _invariants(self, element: Element) -> Iterator[Ruled]:
         for stated in element.stated.get("constraint", ()):
-            name, severity = f"{self.profile}#{stated['key']}", stated["severity"]
-            check(stated["expression"], name)
-            what, at = f"breaks the invariant {stated['key']}", _typed(element)
-            rule = Rule(name, self.profile, element.id, what, stated["human"], severity)
-            holds = invariant(stated["expression"], name)
-            yield rule, lambda place, judging, holds=holds, at=at: holds(place, at, judging.resource)  # type: ignore[misc]
+            name, expression = f"{self.profile}#{stated['key']}", stated["expression"]
+            try:
+                check(expression)
+            except MesofhirError as error:
+                raise unknown(name, "an invariant of this form") from error
+            what = f"breaks the invariant {stated['key']}"
+            rule = Rule(name, self.profile, element.id, what, stated["human"], stated["severity"])
+            yield rule, _invariant(expression, _typed(element))
+
+
+def _invariant(expression: str, at: str) -> Holds:
+    def asked(place: Place, judging: Judging) -> bool:
+        path = at.replace("[x]", place.type[:1].upper() + place.type[1:])
+        return holds(expression, place.value, path, judging.resource)
+
+    return asked
 
 
 def _typed(element: Element) -> str:

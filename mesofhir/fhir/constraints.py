@@ -1,0 +1,167 @@
+"""What R4 asks for beyond the shape of JSON, of the types that histories are made of, as the HL7 validator judges it.
+
+* invariants of resources and data types: ``invariants.csv``, read off the definitions of R4 4.0.1 (``profiles/r4.py``;
+  ele-1, ext-1 and ref-1 are known to the shape)
+* periods whose end is not after their start, or cannot be told to be (per-1)
+* required bindings of CodeableConcepts
+* URIs that must be absolute (``Identifier.system``, ``Extension.url``, ``Meta.profile``)
+* element ids that stand twice in a resource; contained resources that nothing refers to (dom-3)
+
+Known limits: units are not asked whether UCUM has them, codes of HL7's own code systems only in a required binding, and
+narratives not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+from mesofhir.errors import Problem
+from mesofhir.fhir.fhirpath import holds
+from mesofhir.fhir.walk import Spot, spots
+
+_HL7: Final = "http://terminology.hl7.org/CodeSystem/"
+_BINDINGS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    path: (_HL7 + system, frozenset(codes.split()))
+    for path, system, codes in (
+        ("AllergyIntolerance.clinicalStatus", "allergyintolerance-clinical", "active inactive resolved"),
+        (
+            "AllergyIntolerance.verificationStatus",
+            "allergyintolerance-verification",
+            "unconfirmed confirmed refuted entered-in-error",
+        ),
+        (
+            "Condition.clinicalStatus",
+            "condition-clinical",
+            "active recurrence relapse inactive remission resolved",
+        ),
+        (
+            "Condition.verificationStatus",
+            "condition-ver-status",
+            "unconfirmed provisional differential confirmed refuted entered-in-error",
+        ),
+    )
+}
+"""Element → system and codes of its value set (R4 terminologies-valuesets.html)."""
+_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
+
+
+class Invariant(NamedTuple):
+    """An invariant of R4."""
+
+    key: str
+    human: str
+    expression: str
+
+
+@cache
+def invariants() -> Mapping[str, tuple[Invariant, ...]]:
+    """Type or element path → its invariants."""
+    found: dict[str, tuple[Invariant, ...]] = {}
+    text = files(__package__).joinpath("invariants.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        one = Invariant(row["key"], row["human"], row["expression"])
+        found[row["element"]] = (*found.get(row["element"], ()), one)
+    return found
+
+
+def broken(resource: dict[str, Any], where: str = "$") -> Iterator[Problem]:
+    """What breaks these rules in a resource whose shape is good; contained resources are judged with it."""
+    ids: set[str] = set()
+    for spot in spots(resource, where):
+        yield from _invariants(spot, resource)
+        yield from _period(spot)
+        yield from _codes(spot)
+        yield from _uris(spot)
+        yield from _twice(spot, ids)
+    contained = resource.get("contained")
+    for i, inner in enumerate(contained if isinstance(contained, list) else ()):
+        if isinstance(inner, dict):
+            here = f"{where}.contained[{i}]"
+            yield from broken(inner, here)
+            if not _referred_to(inner.get("id"), resource, inner):
+                yield Problem(here, "a contained resource that nothing refers to", "a reference to it (dom-3)")
+
+
+def _invariants(spot: Spot, resource: dict[str, Any]) -> Iterator[Problem]:
+    known = invariants()
+    for at in spot.types | spot.paths:
+        for one in known.get(at, ()):
+            if not holds(one.expression, spot.value, at, resource):
+                yield Problem(spot.path, f"breaks the invariant {one.key}", one.human)
+
+
+def _period(spot: Spot) -> Iterator[Problem]:
+    if "Period" in spot.types:
+        start, end = spot.value.get("start"), spot.value.get("end")
+        if isinstance(start, str) and isinstance(end, str) and not in_order(start, end):
+            what = "a period that ends before it starts, or of which that cannot be told"
+            yield Problem(spot.path, what, "a start and an end of one precision, in order (per-1)")
+
+
+def in_order(start: str, end: str) -> bool:
+    """Is a date or time certainly not after another? FHIRPath compares no further than both are precise."""
+    if "T" in start and "T" in end:
+        try:
+            return datetime.fromisoformat(start) <= datetime.fromisoformat(end)
+        except (TypeError, ValueError):  # a leap second, say
+            return start <= end
+    one, other = start.split("T")[0].split("-"), end.split("T")[0].split("-")
+    shared = min(len(one), len(other))
+    if one[:shared] != other[:shared]:
+        return one[:shared] < other[:shared]
+    return len(one) == len(other) and ("T" in start) is ("T" in end)
+
+
+def _codes(spot: Spot) -> Iterator[Problem]:
+    for path in spot.paths & _BINDINGS.keys():
+        system, codes = _BINDINGS[path]
+        theirs = spot.value.get("coding")
+        found = [c for c in theirs if isinstance(c, dict)] if isinstance(theirs, list) else []
+        if not any(c.get("system") == system and c.get("code") in codes for c in found):
+            yield Problem(spot.path, "no code of the required value set", "one of " + ", ".join(sorted(codes)))
+
+
+def _uris(spot: Spot) -> Iterator[Problem]:
+    if "Identifier" in spot.types:
+        yield from _absolute(spot.value.get("system"), f"{spot.path}.system")
+    if "Extension" in spot.types and not any(path.startswith("Extension.") for path in spot.paths):
+        yield from _absolute(spot.value.get("url"), f"{spot.path}.url")  # inside another one it is a mere name
+    profiles = spot.value.get("profile") if "Meta" in spot.types else None
+    for i, profile in enumerate(profiles if isinstance(profiles, list) else ()):
+        yield from _absolute(profile, f"{spot.path}.profile[{i}]")
+
+
+def _absolute(uri: object, where: str) -> Iterator[Problem]:
+    if isinstance(uri, str) and not _ABSOLUTE.fullmatch(uri):
+        yield Problem(where, "a URI that is not absolute", "an absolute URI, such as https://… or urn:…")
+
+
+def _twice(spot: Spot, ids: set[str]) -> Iterator[Problem]:
+    own = spot.value.get("id")
+    if isinstance(own, str) and "Resource" not in spot.types:
+        if own in ids:
+            yield Problem(f"{spot.path}.id", "an element id that stands twice in the resource", "an id of its own")
+        ids.add(own)
+
+
+def _referred_to(own: object, whole: Mapping[str, Any], inner: Mapping[str, Any]) -> bool:
+    """Does anything refer to a contained resource, or it to what contains it?"""
+    literals = (x.get("reference") for x in _objects(whole))
+    return any(x == f"#{own}" for x in literals) or any(x.get("reference") == "#" for x in _objects(inner))
+
+
+def _objects(x: Any) -> Iterator[Mapping[str, Any]]:
+    waiting = [x]
+    while waiting:
+        x = waiting.pop()
+        if isinstance(x, dict):
+            yield x
+            waiting += x.values()
+        elif isinstance(x, list):
+            waiting += x
