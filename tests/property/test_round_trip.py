@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesofhir.fhir import exactjson
+from mesofhir.fhir.profiles import violations
 from mesofhir.fhir.validation import validate
-from mesofhir.mapping import understand
+from mesofhir.mapping import graph, understand
 from mesofhir.records import plain, sorted_by_key
 from tests.property.strategies import histories
 from tests.property.wire import CLINIC, offline, stored
@@ -30,6 +31,16 @@ def test_the_same_history_makes_the_same_bytes(history):
 def test_every_resource_is_valid_fhir(history):
     for resource in offline(history):
         assert [str(p) for p in validate(resource)] == []
+
+
+@given(histories())
+def test_every_resource_keeps_the_profiles(history):
+    """And each finds what it refers to, in the form that its profile asks for."""
+    made = graph(sorted_by_key(history), CLINIC).made
+    known = {f"{m.link.kind}/{m.handle}": m.resource for m in made}
+    for m in made:
+        found = violations(m.resource, resolve=lambda reference: known.get(reference.get("reference", "")))
+        assert [v for v in found if v.severity == "error"] == []
 
 
 @given(st.lists(histories(), min_size=2, max_size=3), st.randoms(use_true_random=False))
