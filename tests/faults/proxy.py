@@ -361,8 +361,11 @@ SLOW = frozenset({"drip", "endless", "bomb"})
 
 
 def what(exchange: Exchange) -> str:
-    """What a request is for: to read, to create people (a batch), to create the rest, or to change something."""
+    """What a request is for: to ask what the server can do, to read, to create people (a batch), to create the rest, or
+    to change something."""
     body = exchange.request_body
+    if exchange.path.endswith("/metadata"):
+        return "ask"
     if exchange.command == "GET" or exchange.path.endswith("/_search"):
         return "read"
     if exchange.command == "PUT" or b'"method":"PUT"' in body:
