@@ -44,6 +44,7 @@ _SERVER: Final[Mapping[str, type]] = {
     "create_people": bool,
     "preset": str,
 }
+_TABLES: Final = ("servers", "sandbox", "strengths", "identifiers")
 _SANDBOX: Final[Mapping[str, type]] = {"suffix": str}
 _SECRETS: Final = frozenset({"password", "secret", "token", "bearer", "api_key", "pass"})
 _AUTH: Final = ("none", "basic", "bearer")
@@ -82,6 +83,7 @@ class Config:
     :param path: the file; None where there is none
     :param terminology: the clinic's own words and codes (CSV)
     :param strengths: protocol → kind of finding → how strongly it stands against treatment
+    :param identifiers: kind → the name of its system that goes out
     :param suffix: what makes the namespace on a public sandbox one's own
     """
 
@@ -92,6 +94,7 @@ class Config:
     timezone: str | None = None
     terminology: Path | None = None
     suffix: str | None = None
+    identifiers: Mapping[str, str] = field(default_factory=dict)
     strengths: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     servers: Mapping[str, ServerConfig] = field(default_factory=dict)
 
@@ -128,7 +131,7 @@ class _Reader:
         self.path = path
 
     def config(self, said: dict[str, Any]) -> Config:
-        tables = {name: self._table(said.pop(name, {}), name) for name in ("servers", "sandbox", "strengths")}
+        tables = {name: self._table(said.pop(name, {}), name) for name in _TABLES}
         top = self._checked(said, "", _TOP, [*_TOP, *tables])
         if "terminology" in top:  # beside the configuration, wherever one stands
             top["terminology"] = self.path.parent / Path(top["terminology"]).expanduser()
@@ -141,7 +144,18 @@ class _Reader:
             name: self._strengths(self._table(table, f"strengths.{name}"), f"strengths.{name}", name)
             for name, table in tables["strengths"].items()
         }
-        return Config(self.path, **top, **sandbox, strengths=strengths, servers=servers)
+        identifiers = self._identifiers(tables["identifiers"])
+        return Config(self.path, **top, **sandbox, identifiers=identifiers, strengths=strengths, servers=servers)
+
+    def _identifiers(self, said: dict[str, Any]) -> dict[str, str]:
+        """Which name of an identifier system goes out."""
+        from mesofhir.records.identifiers import CHOICES
+
+        values = self._checked(said, "identifiers", dict.fromkeys(CHOICES, str), [*CHOICES])
+        for name, value in values.items():
+            if value not in CHOICES[name]:
+                raise self._wrong(f"identifiers.{name}", "not a name of that system", " or ".join(CHOICES[name]))
+        return values
 
     def _strengths(self, said: dict[str, Any], place: str, protocol: str) -> dict[str, str]:
         """How strong the findings are in a protocol that do not say it."""

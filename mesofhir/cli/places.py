@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -47,7 +47,7 @@ def clinic(general: General, config: Config) -> Clinic:
             f"  give it as --namespace URI, in MESOFHIR_NAMESPACE, or as a line namespace = \"URI\" in {NAME} "
             f"(here, or in {folder()})"
         )
-    return Clinic(uri, terminology(config))
+    return Clinic(uri, terminology(config), tuple(config.identifiers.values()))
 
 
 def clinic_if_any(general: General, config: Config) -> Clinic | None:
@@ -156,12 +156,10 @@ class Place:
     def clinic(self, clinic: Clinic, config: Config, say: Callable[[str], None]) -> Clinic:
         """The clinic as this server knows it: on a public sandbox its namespace has a suffix of its own,
         since everybody pushes the same examples there."""
-        from mesofhir.mapping import Clinic
-
         if not self.sandbox:
             return clinic
         suffix = _suffix(config, say)
-        own = Clinic(f"{clinic.namespace}/{suffix}", clinic.codes)
+        own = replace(clinic, namespace=f"{clinic.namespace}/{suffix}")
         say(f"a public sandbox: the namespace there is {own.namespace}")
         return own
 

@@ -110,11 +110,14 @@ class Clinic:
     """The namespace of a clinic, an absolute URI such as ``https://clinic.example/mesotherapy``.
 
     :param codes: the words and codes that hold there (``terminology.overlay`` adds a clinic's own to ours)
+    :param systems: of identifiers that have several names (``records.identifiers``), the ones that go out; of the
+        others each goes out as it is stated
     :raises UsageError: it is not one
     """
 
     namespace: str
     codes: Terminology = field(default=OURS, repr=False)
+    systems: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAMESPACE.fullmatch(self.namespace) or self.namespace.endswith("/"):

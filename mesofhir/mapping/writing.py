@@ -14,6 +14,7 @@ from mesofhir.mapping.narrative import title
 from mesofhir.mapping.saying import ABSENT, Said, Values, said, signed, values
 from mesofhir.mapping.shapes import Shapes, shapes_of
 from mesofhir.records import TABLES, Fault, TreatmentHistory, flatten, paths
+from mesofhir.records.identifiers import emitted
 
 Rows = dict[str, dict[str, dict[str, Any]]]
 
@@ -136,6 +137,8 @@ class _Graph:
         self.shapes: Shapes = shapes_of(clinic)
         self.rows: Rows = {}
         for table, row in flatten(history):
+            if "identifiers" in row:
+                row["identifiers"] = emitted(row["identifiers"], clinic.systems)
             self.rows.setdefault(table, {})[row["key"]] = _stated(row)
         self.language = history.language if isinstance(history.language, str) else "it"
         self.titles: dict[tuple[str, str], str] = {}

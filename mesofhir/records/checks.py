@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from mesofhir.records import model
+from mesofhir.records import identifiers, model
 from mesofhir.records.rows import plain, practitioners_named
 from mesofhir.records.tables import PATIENTS, SHARED, TABLES, Column, Table
 from mesofhir.terminology import OURS, CodeSet, Terminology
@@ -169,6 +169,8 @@ class _Record:
                     yield from self._value(c, item, at, known)
                 elif item:
                     yield from self._values(c.values, item, at, [], known)
+                    if c.name == "identifiers" and (found := identifiers.wrong(item["system"], item["value"])):
+                        yield self.fault(c.name, *found, path=f"{at}.value")
                 else:
                     yield self.fault(c.name, "an empty value", "a value that states something", path=at)
 

@@ -115,7 +115,9 @@ class Identifier(Value):
     """An identifier that somebody else gave (codice fiscale, hospital record number)."""
 
     system: Annotated[str, Meta(description="URI of the system that issued it.", pattern=URI_PATTERN)]
-    value: Annotated[Words, Meta(description="The identifier itself.")]
+    value: Annotated[
+        Words, Meta(description="The identifier itself. A codice fiscale is checked, also by its last character.")
+    ]
 
 
 class Practitioner(Record):

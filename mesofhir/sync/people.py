@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from mesofhir.errors import MesofhirError, NotAllDone, Refused, UnknownOutcome
 from mesofhir.mapping import Clinic, Link, Made
+from mesofhir.records.identifiers import names, same_system
 from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query, search_value
 from mesofhir.sync.carrier import Carried, carry
 from mesofhir.sync.finder import AT_ONCE, NO_SUCH_SEARCH, chunks
@@ -88,11 +89,12 @@ class People:
             return new
 
     def identifiers(self, m: Made) -> list[Identifier]:
-        """By which a record may be matched; its own key first."""
+        """By which a record may be matched; its own key first. One of several names is looked for under each."""
         others = [
-            (i["system"], i["value"])
+            (name, i["value"])
             for i in m.row.get("identifiers") or ()
-            if not self.systems or i["system"] in self.systems
+            if not self.systems or any(same_system(i["system"], s) for s in self.systems)
+            for name in names(i["system"])
         ]
         return [(self.clinic.system(m.link.table), m.link.key), *others]
 

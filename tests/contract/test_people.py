@@ -1,15 +1,17 @@
 """People belong to the EHR: they are found, not made, not written; who cannot be found for sure stops a history."""
 
+from random import choice, randrange
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from codicefiscale.codicefiscale import encode_cin
 
 from mesofhir.errors import UnknownOutcome
 from tests.contract.harness import Place, bundles, named, outcomes
 from tests.contract.histories import Tree, record, rich, small
 
-MRN, TAX = "urn:oid:2.999.1", "http://hl7.it/sid/codiceFiscale"
+MRN, TAX = "urn:oid:2.999.1", "urn:oid:2.999.2"
 
 
 @pytest.fixture
@@ -193,3 +195,33 @@ def test_a_key_that_another_patient_has_stops_that_history(place: Place) -> None
     items = {i.patient: i for i in place.pull()}
     assert not any(i.kept for i in items.values())
     assert items.keys() == {"P1", "P2", "P3"}
+
+
+# --- the codice fiscale has two systems -----------------------------------------------------------------------
+
+URL, OID = "http://hl7.it/sid/codiceFiscale", "urn:oid:2.16.840.1.113883.2.9.4.3.2"
+
+
+def nobody() -> str:
+    """A codice fiscale of nobody: born at a place that does not exist."""
+    letters = "".join(choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(6))
+    code = f"{letters}{randrange(100):02}A01X999"
+    return code + encode_cin(code)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(URL, OID), (OID, URL)])
+@pytest.mark.parametrize("matched", [[], [URL], [OID]], ids=["by all", "by the URL", "by the OID"])
+def test_a_patient_is_found_under_either(place: Place, ours: str, theirs: str, matched: list[str]) -> None:
+    code = nobody()
+    name = place.ehr.create(person(code, theirs))
+    result = place.push(small() | {"identifiers": [{"system": ours, "value": code}]}, match_systems=matched,
+                        create_people=False)  # fmt: skip
+    assert (result.stopped, result.code) == ("", 0)
+    assert place.versions().get(name) is None  # not made ours
+    assert {x["subject"]["reference"] for x in place.resources().values() if "subject" in x} == {name}
+
+
+def test_two_records_of_one_codice_fiscale_are_one_person(place: Place) -> None:
+    code = nobody()
+    trees = [small(key) | {"identifiers": [{"system": s, "value": code}]} for key, s in (("P1", URL), ("P2", OID))]
+    assert [r.code for r in place.results(*trees)] == [4, 4]

@@ -63,7 +63,7 @@ _ZONES: Final = ("Z", "+00:00", "+01:00", "+02:00", "-03:30", "+14:00", "-11:00"
 DATES: Final = ("2026", "2026-03", "1931", "1958-07", "2101-01", *_DAYS)
 TIMES: Final = (*DATES * 9, *map("".join, product(_DAYS, _CLOCKS, _ZONES)))
 
-SYSTEMS: Final = ("http://hl7.it/sid/codiceFiscale", "urn:oid:2.16.840.1.113883.2.9.4.3.2")
+SYSTEMS: Final = ("https://ehr.example/mrn", "urn:oid:2.999.1")
 OPEN_CODES: Final = (
     "http://snomed.info/sct|138875005",
     "http://hl7.org/fhir/sid/icd-10|Z99.9",

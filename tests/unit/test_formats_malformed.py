@@ -21,7 +21,7 @@ HISTORY = {
     "family": CANARY,
     "given": [CANARY, "Anna"],
     "birth_date": "1958-07",
-    "identifiers": [{"system": "http://hl7.it/sid/codiceFiscale", "value": CANARY}],
+    "identifiers": [{"system": "https://ehr.example/mrn", "value": CANARY}],
     "practitioners": [{"key": "D1", "family": CANARY, "profession": "physician"}],
     "conditions": [{"key": "C1", "condition": "hip-osteoarthritis", "site": "hip", "side": "left", "onset": "2024"}],
     "allergies": [

@@ -8,6 +8,7 @@ from typing import Any
 from mesofhir.fhir.picture import UNKNOWN
 from mesofhir.mapping.reading.found import Read, Rows, RowsSeen, Understood
 from mesofhir.records import TABLES, admissible, nest
+from mesofhir.records.identifiers import wrong
 from mesofhir.records.rows import LINKS
 from mesofhir.records.tables import PATIENTS
 
@@ -59,7 +60,18 @@ class _Nesting:
             return None
         for name in without:
             self._note((table, key), name, f"`{name}` is nothing that a record may say")
+        self._drop_wrong(table, key, record)
         return record | links
+
+    def _drop_wrong(self, table: str, key: str, record: dict[str, Any]) -> None:
+        """An identifier that the EHR mistyped is none by which anybody should be found."""
+        stated = record.get("identifiers") or []
+        right = [i for i in stated if not wrong(i["system"], i["value"])]
+        if len(right) < len(stated):
+            self._note((table, key), "identifiers.value", "an identifier that cannot be right")
+            record["identifiers"] = right
+            if not right:
+                del record["identifiers"]
 
     def _misplaced(self, table: str, row: Mapping[str, Any]) -> str:
         """Why a row has no place; "" if it has one."""
