@@ -23,6 +23,12 @@ TYPES: Final = (
 KNOWN: Final = ("ele-1", "ext-1", "ref-1", "per-1")  # judged without FHIRPath
 EXTENSIONS: Final = ("condition-dueTo", "data-absent-reason", "procedure-method", "translation")
 """The extensions of R4 that we write."""
+SYSTEMS: Final = (
+    "allergyintolerance-clinical", "allergyintolerance-verification", "condition-clinical", "condition-ver-status",
+    "data-absent-reason", "goal-achievement", "observation-category", "v3-ActCode", "v3-ActReason",
+    "v3-RouteOfAdministration",
+)  # fmt: skip
+"""The code systems of HL7's of which we write codes: the HL7 validator refuses a code that is not in them."""
 _ELEMENT: Final = ("id", "path", "sliceName", "slicing", "min", "max", "base", "type", "isModifier")
 
 
@@ -33,9 +39,10 @@ def main() -> None:
         rows.writerow(["element", "key", "human", "expression"])
         rows.writerows(invariants(core))
     resources = [trimmed(read(core, "StructureDefinition", name)) for name in EXTENSIONS]
-    resources += [codes(read(core, kind, "data-absent-reason")) for kind in ("CodeSystem", "ValueSet")]
-    text = json.dumps(resources, indent=1, ensure_ascii=False)
-    (FHIR / "profiles" / "r4.json").write_text(text + "\n", encoding="utf-8")
+    resources += [codes(read(core, "CodeSystem", name)) for name in SYSTEMS]
+    resources.append(codes(read(core, "ValueSet", "data-absent-reason")))
+    lines = ",\n".join(json.dumps(resource, separators=(",", ":"), ensure_ascii=False) for resource in resources)
+    (FHIR / "profiles" / "r4.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 def read(core: Path, kind: str, name: str) -> dict[str, Any]:

@@ -7,8 +7,7 @@
 * URIs that must be absolute (``Identifier.system``, ``Extension.url``, ``Meta.profile``)
 * element ids that stand twice in a resource; contained resources that nothing refers to (dom-3)
 
-Known limits: units are not asked whether UCUM has them, codes of HL7's own code systems only in a required binding, and
-narratives not at all.
+Known limits: units are not asked whether UCUM has them, and narratives are not looked into.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Codes and their displays: those of our code systems, and of SNOMED CT and ATC as far as our tables know them.
 
-``$validate`` takes any code of a system that it does not hold, so these are looked up here. A code of a code system
-of the package must be in it. A code of SNOMED CT or ATC that our tables do not have may be right all the same (an EHR's
-own, a clinic's ``system|code``; architecture, rule 11): a warning. So is the display of another ATC code: one
-published ATC list has its displays shifted by a row. SNOMED CT gives a concept many names, so its displays are
-not compared.
+``$validate`` takes any code of a system that it does not hold, so these are looked up here. A code that a code
+system of HL7's does not have is an error; one that a code system of ours does not have is one only where a binding
+requires it, else a warning (both as the HL7 validator says it). A code of SNOMED CT or ATC that our tables do not have
+may be right all the same (an EHR's own, a clinic's ``system|code``; architecture, rule 11): a warning. So is the
+display of another ATC code: one published ATC list has its displays shifted by a row. SNOMED CT gives a concept many
+names, so its displays are not compared.
 """
 
 from __future__ import annotations
@@ -35,21 +36,24 @@ def known() -> Mapping[str, Mapping[str, str]]:
 
 
 class Codes:
-    """The code systems of a package."""
+    """The code systems of a package, and those of R4 that are known."""
 
-    def __init__(self, package: Package) -> None:
-        self.systems = {
-            str(s["url"]): {str(c["code"]) for c in concepts(s)}
-            for s in package.of("CodeSystem")
-            if s.get("content") == "complete"
-        }
-        self.rules = {url: self._rule(str(package.by_url[url].get("id"))) for url in self.systems}
+    def __init__(self, package: Package, known: Package | None = None) -> None:
+        self.systems: dict[str, set[str]] = {}
+        self.rules: dict[str, Rule] = {}
+        for severity, source in (("error", known), ("warning", package)):
+            for system in source.of("CodeSystem") if source else ():
+                if system.get("content") == "complete":
+                    url, name = str(system["url"]), str(system["id"])
+                    self.systems[url] = {str(c["code"]) for c in concepts(system)}
+                    self.rules[url] = self._rule(name, severity)
         self.unknown = {s: _warning(f"{n}:code", f"a code of {n} that is not in our tables") for s, n in _NAMES.items()}
         self.display = _warning("ATC:display", "a code of ATC with the display of something else")
 
     @staticmethod
-    def _rule(name: str) -> Rule:
-        return _warning(f"{name}:code", f"a code that the code system {name} does not have")
+    def _rule(name: str, severity: str) -> Rule:
+        what = f"a code that the code system {name} does not have"
+        return Rule(f"{name}:code", "", "Coding", what, f"a code of {name}", severity)
 
     def judge(self, spot: Spot) -> Iterator[Violation]:
         """What is wrong with a Coding."""

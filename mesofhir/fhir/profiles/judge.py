@@ -49,7 +49,7 @@ class Profiles:
 
     def __init__(self, package: Package, known: Package | None = None) -> None:
         self.package = Package([*package.by_url.values(), *(known.by_url.values() if known else ())])
-        self.codes = Codes(package)
+        self.codes = Codes(package, known)
         self._compiled: dict[str, Profile] = {}
         self._ids = {str(d["id"]): str(d["url"]) for d in package.of("StructureDefinition")}
 

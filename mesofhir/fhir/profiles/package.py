@@ -71,7 +71,7 @@ def read(data: bytes) -> Package:
 
 @cache
 def core() -> Package:
-    """The extensions of R4 that we write, as R4 4.0.1 defines them (``profiles/r4.py``)."""
+    """What of R4 we write and its package would tell: extensions, code systems (``profiles/r4.py``)."""
     return Package(decode(files(__package__).joinpath("r4.json").read_bytes(), "r4.json"))
 
 
