@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from mesofhir.cli import config, contradicting, places, sources
 from mesofhir.cli.options import General, Reading, common, general, reading, reporting
 from mesofhir.cli.report import Report
-from mesofhir.cli.words import Voice
+from mesofhir.cli.words import Voice, interruptible
 from mesofhir.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -50,13 +51,15 @@ def command(voice: Voice, general: General, reading: Reading, report: Path | Non
     ):
         survey = sources.Survey(voice, written)
         against = contradicting.Told(voice, written, places.strengths(settings), clinic.codes)
-        for item in survey.of(_judged(items, clinic, made), "checked", items):
-            against.see(item)
+        with interruptible("nothing was changed; not all was checked"):
+            for item in survey.of(_judged(items, clinic, made), "checked", items):
+                against.see(item)
         against.end()
-    voice.say(sources.counted(items.counts))
     survey.tell_places()
     for kind, count in sorted(made.items()):
         click.echo(f"{count:8} {kind}")
+    sys.stdout.flush()  # the numbers come after it also where both are one file
+    voice.say(sources.counted(items.counts))
     return 0 if survey.valid else InvalidInput.exit_code
 
 

@@ -61,12 +61,15 @@ def command(
         with interruptible("nothing was written"):
             for _ in survey.of(items, "read", items):  # all of it, before any of it goes to standard output
                 pass
-        voice.say(sources.counted(items.counts))
         if not survey.valid:
-            voice.say("nothing was written")
+            voice.say(f"nothing was written; {sources.counted(items.counts)}")
             return InvalidInput.exit_code
-        with interruptible("nothing was written" if destination != "-" else "the output is not whole"):
-            done = write(destination, items, format=to, clinic=clinic)
+        with (
+            interruptible("nothing was written" if destination != "-" else "the output is not whole"),
+            voice.counting("written", survey.items) as counter,
+        ):
+            done = write(destination, counter.over(items), format=to, clinic=clinic)
     survey.tell_places()
     sources.tell_written(voice, done)
+    voice.say(sources.counted(items.counts))
     return 0

@@ -92,11 +92,10 @@ def run(voice: Voice, report: Report, server: Server, clinic: Clinic, wishes: Wi
             server, clinic, old, spool, seen=seen, since=start, patients=wishes.wanted, foreign=wishes.foreign
         )
         server.capabilities()  # a wrong URL ends here, and says so
-        with interruptible("nothing was written"):
+        with interruptible("nothing was written; pull again to go on"):
             done = increment.write(_noted(increment, pulled))
         survey.end()
         _tell(voice, report, survey, increment, wishes)
-        voice.say(f"{number(pulled.mapped, 'resource')}; {number(requests.count, 'request')}")
     survey.tell_places()
     if not (survey.histories or survey.kept or old.is_there):
         pulled.missing.append(
@@ -105,6 +104,10 @@ def run(voice: Voice, report: Report, server: Server, clinic: Clinic, wishes: Wi
     for missing in pulled.missing:
         voice.error(missing)
     _tell_written(voice, done)
+    told = increment.told
+    read = f"{number(survey.histories, 'history', 'histories')} read again from {number(pulled.mapped, 'resource')}"
+    gone = f"{len(told.gone)} gone on the server, {number(len(told.stays), 'record')} of them kept"
+    voice.say(f"{read}; {gone}; {survey.kept} kept in no record; {number(requests.count, 'request')}")
     return 0 if survey.valid and not pulled.missing else NotAllDone.exit_code
 
 
@@ -119,8 +122,8 @@ def _noted(increment: Increment, pulled: Pulled) -> Iterator[Item]:
 def _tell(voice: Voice, report: Report, survey: sources.Survey, increment: Increment, wishes: Wishes) -> None:
     told = increment.told
     how = "everything was compared" if told.whole else f"since {wishes.since}"
-    known = f" of {number(told.known, 'history', 'histories')} that were known" if told.known else ""
-    voice.say(f"{number(survey.histories, 'history', 'histories')} read again{known} ({how})")
+    known = f"{number(told.known, 'history', 'histories')} known; " if told.known else ""
+    voice.say(f"{known}{survey.histories} touched ({how})")
     if told.edited:
         voice.warn(
             f"{number(told.edited, 'history', 'histories')} did not stand in {wishes.destination} as the last pull had "

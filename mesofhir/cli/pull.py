@@ -98,13 +98,9 @@ def command(
         survey = sources.Survey(voice, written)
         done: Written | None = None
         pulled = Pulled(opened, clinic, survey, fhir=known.fhir)
-        with interruptible("nothing was written"), suppress(Nothing):
+        with interruptible("nothing was written; pull again to go on"), suppress(Nothing):
             done = write(destination, pulled.items(wanted, foreign=foreign), format=to, clinic=clinic)
         survey.end()
-    voice.say(
-        f"{number(survey.histories, 'history', 'histories')} from {number(pulled.mapped, 'resource')}; "
-        f"{survey.kept} kept in no record; {number(requests.count, 'request')}"
-    )
     survey.tell_places()
     if done is not None:
         sources.tell_written(voice, done)
@@ -116,6 +112,10 @@ def command(
         voice.error(missing)
     if done is None:
         voice.say("nothing was written")
+    voice.say(
+        f"{number(survey.histories, 'history', 'histories')} from {number(pulled.mapped, 'resource')}; "
+        f"{survey.kept} kept in no record; {number(requests.count, 'request')}"
+    )
     return 0 if survey.valid and not pulled.missing else NotAllDone.exit_code
 
 

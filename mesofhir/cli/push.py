@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mesofhir.cli import config, places, sources
+from mesofhir.cli.ending import Ending
 from mesofhir.cli.options import (
     Connecting,
     General,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from mesofhir.records import TreatmentHistory
     from mesofhir.server import Server
     from mesofhir.sync import Options, Result, Summary
-
-ORDER: Final = (6, 130, 5, 4, 3, 2, 1)  # where several exit codes apply
 
 
 @click.command()
@@ -187,34 +186,22 @@ class _Push:
                 self.voice.line(f"{word}: … and {self.shown[kind] - MOST} more ({where})")
 
     def _end(self, summary: Summary, requests: int, failure: MesofhirError | None, interrupted: bool) -> int:
-        for line in _summed(summary, requests):
-            self.voice.say(line)
         codes = {summary.exit_code}
+        if summary.remarks:
+            kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(summary.remarks.items()))
+            self.voice.say(f"remarks: {kinds}")
         left = self.total - summary.histories
         if failure is not None:
             codes.add(failure.exit_code)
             self.voice.error(failure)
         if interrupted and left:
-            codes.add(Interrupted.exit_code)
             words = f"interrupted: {summary.histories} of {self.total} histories were handled; push again to go on"
             self.voice.error(Interrupted(words))
         elif left:
             why = "the server does not answer, or does not let us in" if 5 in codes else "it could not go on"
             self.voice.error(NotAllDone(f"{number(left, 'history', 'histories')} not tried: {why}"))
-            codes.add(NotAllDone.exit_code)
-        return next((code for code in ORDER if code in codes), 0)
-
-
-def _summed(summary: Summary, requests: int) -> Iterator[str]:
-    """What became of all, in figures that add up."""
-    done = summary.histories - summary.stopped
-    stopped = f", {summary.stopped} stopped" if summary.stopped else ""
-    yield f"{number(summary.histories, 'history', 'histories')}: {done} done{stopped}"
-    parts = [f"{n} {outcome}" for outcome, n in sorted(summary.counts.items()) if n]
-    total = number(sum(summary.counts.values()), "resource")
-    yield f"{total}: {', '.join(parts) or 'none'}; {number(requests, 'request')}"
-    if summary.remarks:
-        yield "remarks: " + ", ".join(f"{n} {kind}" for kind, n in sorted(summary.remarks.items()))
+        done, stopped, counts = summary.histories, summary.stopped, summary.counts
+        return Ending(self.total, done, stopped, counts, requests, frozenset(codes), interrupted).tell(self.voice)
 
 
 def _late(error: MesofhirError) -> MesofhirError:

@@ -47,11 +47,13 @@ class Told:
 class Survey:
     """What goes by: told, counted, reported.
 
+    :param items: all that went by
     :param places: what no record holds, by type and path → how often
     """
 
     voice: Voice
     report: Report
+    items: int = 0
     histories: int = 0
     kept: int = 0
     places: Counter[str] = field(default_factory=Counter)
@@ -81,6 +83,7 @@ class Survey:
         """One of them."""
         self.errors.add(item.faults)
         self.warnings.add(item.warnings)
+        self.items += 1
         self.histories += item.history is not None
         self.kept += len(item.kept)
         self.places.update(_place(n.resource, n.path) for n in item.notes)

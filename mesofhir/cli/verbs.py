@@ -42,7 +42,10 @@ VERBS: Final[Mapping[str, Verb]] = {
 }
 ALIASES: Final[Mapping[str, str]] = {"export": "convert"}
 SERVER_VERBS: Final[Mapping[str, Verb]] = {
-    "check": Verb("server_check", "Say what a server is, and what it can do for each type that we write."),
+    "check": Verb(
+        "server_check",
+        "Say what a server is, what it can do for each type that we write, and how a push would go.",
+    ),
 }
 
 

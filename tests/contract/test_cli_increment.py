@@ -32,17 +32,20 @@ def test_every_night(place: Place) -> None:
     place.pushed(small("P1"))
     place.pushed(small("P2"))
     result = pull(place, "x.ndjson", "--since", "auto")
-    assert "2 histories read again (everything was compared)" in result.stderr
+    assert "2 touched (everything was compared)" in result.stderr
     assert keys("x.ndjson") == ["P1", "P2"]
     result = pull(place, "x.ndjson", "--since", "auto")
-    assert "0 histories read again of 2 histories that were known" in result.stderr
-    assert result.stderr.rstrip().endswith("nothing to change there; nothing was written")
+    assert "2 histories known; 0 touched (since auto)" in result.stderr
+    assert "nothing to change there; nothing was written" in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("0 histories read again from 0 resources; 0 gone on the server, 0 records of them kept")
     [name] = [n for n in place.resources() if n.startswith("Condition/") and "P2" in str(place.resources()[n])]
     place.ehr.send("DELETE", name)
     place.pushed(small("P3"))
     result = pull(place, "x.ndjson", "--since", "auto", "--report", "r.ndjson")
     assert f"warning: {name}: deleted on the server" in result.stderr
     assert "warning: conditions P2-C of patient P2: the server does not say it any more; it stays in" in result.stderr
+    assert "1 gone on the server, 1 record of them kept" in result.stderr.splitlines()[-1]
     assert keys("x.ndjson") == ["P1", "P2", "P3"]
     report = [json.loads(line) for line in Path("r.ndjson").read_text().splitlines()]
     assert {"gone": name, "reason": "deleted on the server"} in report

@@ -209,7 +209,7 @@ def test_one_invalid_history_stops_all() -> None:
     [
         (["push", "clinic.json", SERVER], "interrupted: nothing was sent"),
         (["convert", "clinic.json", "x.ndjson"], "interrupted: nothing was written"),
-        (["check", "clinic.json"], "interrupted"),
+        (["check", "clinic.json"], "interrupted: nothing was changed; not all was checked"),
     ],
 )
 def test_ctrl_c_before_anything_was_done(args: list[str], words: str, monkeypatch: pytest.MonkeyPatch) -> None:

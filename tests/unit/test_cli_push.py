@@ -85,7 +85,7 @@ def test_the_summary_adds_up(library: Library) -> None:
     library.pushes(lambda h: became(h, outcomes[int(h.key[1:])]))
     result = run("push", source(5), SERVER, code=0)
     assert "5 histories: 5 done" in result.stderr
-    assert "5 resources: 1 changed, 1 created, 1 found, 2 unchanged; 0 requests" in result.stderr
+    assert "5 resources: 1 created, 1 changed, 2 unchanged, 1 found; 0 requests" in result.stderr
     assert result.stdout == ""
 
 
@@ -131,7 +131,7 @@ def test_when_nobody_answers_any_more_the_rest_is_not_tried(library: Library) ->
     library.pushes(judge)
     result = run("push", source(1000), SERVER, code=5)
     assert len(library.pushed) == 80  # the window that was begun comes to its end
-    assert "80 histories: 50 done, 30 stopped" in result.stderr
+    assert "1000 histories: 50 done, 30 stopped, 920 not tried" in result.stderr
     assert "920 histories not tried: the server does not answer" in result.stderr
 
 
@@ -147,7 +147,7 @@ def test_an_error_in_the_middle(library: Library, error: Exception, code: int) -
 
     library.pushes(judge)
     result = run("push", source(9), SERVER, code=code)
-    assert "3 histories: 3 done" in result.stderr
+    assert "9 histories: 3 done, 6 not tried" in result.stderr
     assert f"error: {error}" in result.stderr
     assert "6 histories not tried" in result.stderr
 
@@ -163,7 +163,7 @@ def test_a_source_that_changes_meanwhile_is_not_called_unsent(library: Library) 
     library.monkeypatch.setattr(mesofhir.sync, "iter_push", iter_push)
     result = run("push", source(3), SERVER, code=4)
     assert "the source has changed since it was checked" in result.stderr
-    assert "1 history: 1 done" in result.stderr
+    assert "3 histories: 1 done, 2 not tried" in result.stderr
 
 
 def test_options_reach_the_library(library: Library) -> None:

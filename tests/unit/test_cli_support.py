@@ -143,6 +143,35 @@ def test_progress_with_rate_and_time_left() -> None:
     assert "pushed" not in last[-2].rsplit("\r", 1)[-1]  # the moving line was taken away
 
 
+@pytest.mark.parametrize("args", [[], ["--since", "auto"]])
+def test_ctrl_c_in_the_middle_of_a_pull(args: list[str]) -> None:
+    """A real signal to a real process that waits for a server."""
+
+    def behave(exchange: Exchange) -> None:
+        if "metadata" in exchange.path:
+            exchange.answer(200, {**STATEMENT, "rest": []})
+        else:
+            time.sleep(30)
+
+    Path("x.ndjson").write_text('{"key": "P0"}\n')
+    with FaultServer(behave) as server:
+        command = [sys.executable, "-m", "mesofhir.cli", "pull", server.url, "x.ndjson", *args]
+        path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
+        )
+        while len(server.requests) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "error: interrupted: nothing was written; pull again to go on"
+    assert out == ""
+    assert Path("x.ndjson").read_text() == '{"key": "P0"}\n'
+    assert [p.name for p in Path().iterdir() if p.name not in ("home", "x.ndjson")] == []
+
+
 def test_plain_lines_elsewhere(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from mesofhir.cli import progress
     from mesofhir.cli.words import Voice

@@ -1,0 +1,59 @@
+"""The last line says what happened in numbers, and the exit code agrees with it, in all combinations."""
+
+import re
+from itertools import product
+
+import pytest
+
+from mesofhir.cli.ending import MEANING, Ending
+from mesofhir.cli.words import Voice
+
+KINDS = ("created", "unchanged", "skipped", "conflict", "blocked", "refused", "unknown")
+
+
+def read(line: str) -> dict[str, int]:
+    """The numbers of a line, by the word behind each."""
+    body = line.split(" (exit code")[0]
+    return {word: int(n) for n, word in re.findall(r"(\d+) (not tried|[a-z]+)", body)}
+
+
+def expected(said: dict[str, int], *, interrupted: bool, unreachable: bool) -> int:
+    """The exit code, from what the line says."""
+    if said.get("unknown"):
+        return 6
+    if interrupted and said.get("not tried"):
+        return 130
+    if unreachable:
+        return 5
+    bad = ("stopped", "not tried", "skipped", "conflict", "blocked", "refused")
+    return 4 if any(said.get(word) for word in bad) else 0
+
+
+def test_all_combinations() -> None:
+    seen = set()
+    flags = product([0, 2], [0, 1], [False, True], [False, True])
+    for (left, stopped, interrupted, unreachable), numbers in product(list(flags), product([0, 3], repeat=len(KINDS))):
+        counts = dict(zip(KINDS, numbers, strict=True))
+        codes = frozenset({5} if unreachable else ())
+        ending = Ending(5, 5 - left, stopped, counts, 7, codes, interrupted)
+        said = read(ending.line)
+        assert said.get("histories") == 5
+        assert said["done"] + said.get("stopped", 0) + said.get("not tried", 0) == 5
+        assert sum(said.get(kind, 0) for kind in KINDS) == sum(numbers) == said.get("resources", 0)
+        assert said["requests"] == 7
+        assert ending.code == expected(said, interrupted=interrupted, unreachable=unreachable)
+        told = f"(exit code {ending.code}: {MEANING[ending.code]})" if ending.code else "7 requests"
+        assert ending.line.endswith(told)
+        seen.add(ending.code)
+    assert seen == {0, 4, 5, 6, 130}
+
+
+@pytest.mark.parametrize("codes", [{6, 130, 5, 4}, {130, 5, 4}, {5, 4}, {4, 3}])
+def test_precedence(codes: set[int]) -> None:
+    assert Ending(1, 1, codes=frozenset(codes)).code == next(c for c in (6, 130, 5, 4) if c in codes)
+
+
+@pytest.mark.parametrize(("quiet", "refused", "told"), [(True, 0, 0), (True, 1, 1), (False, 0, 1), (False, 1, 1)])
+def test_quiet(quiet: bool, refused: int, told: int, capsys: pytest.CaptureFixture[str]) -> None:
+    Ending(1, 1, counts={"refused": refused, "created": 1}).tell(Voice(quiet=quiet))
+    assert len(capsys.readouterr().err.splitlines()) == told
