@@ -12,6 +12,7 @@ from mesofhir.mapping.common import CERTAINTY, HL7, WITHDRAWN, coded, defined, h
 UNEXPECTED: Final = frozenset(
     {
         "injection-site-infection",
+        "mycobacterial-infection",
         "injection-site-necrosis",
         "injection-site-granuloma",
         "allergic-reaction",

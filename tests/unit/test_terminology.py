@@ -12,6 +12,8 @@ import pytest
 
 import mesofhir.terminology as terminology
 from mesofhir.errors import MesofhirError
+from mesofhir.mapping import Clinic, graph, understand
+from mesofhir.records import decode
 from mesofhir.terminology import (
     ATC,
     CNP,
@@ -380,6 +382,22 @@ def test_cellulite_is_never_cellulitis():
         (ICD9, "278.1"),
     ]
     assert cellulite.codings[2].display == "", "the source misprints ADIPOSIT@ LOCALIZZATA"
+
+
+@pytest.mark.parametrize(("drug", "code", "shifted"), [
+    ("diclofenac", "M01AB05", "Diltiazem"), ("ketoprofen", "M01AE03", "Ketorolac"),
+])  # fmt: skip
+def test_a_list_of_atc_that_is_shifted_by_a_row_renames_no_drug(drug, code, shifted):
+    """hl7-it/terminology CS_ATC: its displays stand one row too low."""
+    assert [c.display.lower() for c in code_set("substances")[drug].codings if c.code == code] == [drug]
+    clinic = Clinic("https://clinic.example/m")
+    [made] = [m for m in graph(decode({"key": "P", "medicines": [{"key": "M", "status": "active", "medicine": drug}]}),
+                               clinic).made if m.link.kind == "MedicationStatement"]  # fmt: skip
+    theirs = {**made.resource, "id": "1"}
+    for alias in (ATC, "urn:oid:2.16.840.1.113883.6.73"):
+        theirs["medicationCodeableConcept"] = {"coding": [{"system": alias, "code": code, "display": shifted}]}
+        [history] = understand([theirs], clinic).histories
+        assert history.medicines[0].medicine == drug
 
 
 def test_a_mistranslation_of_arthrosis_is_never_an_arthroscopy():
