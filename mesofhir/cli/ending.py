@@ -20,6 +20,8 @@ OUTCOMES: Final = (
     "created", "changed", "unchanged", "withdrawn", "absent", "found",
     "skipped", "conflict", "blocked", "refused", "unknown",
 )  # fmt: skip
+WOULD: Final = {"created": "create", "changed": "update", "withdrawn": "withdraw"}
+"""What a dry run calls what a push would do."""
 NOT_DONE: Final = frozenset({"skipped", "conflict", "blocked", "refused"})
 
 
@@ -31,6 +33,8 @@ class Ending:
     :param histories: those that were handled
     :param stopped: those of them that were not done as a whole
     :param counts: resources by what became of them
+    :param resumed: histories that an earlier run came past already
+    :param planned: it was a dry run: what is counted is what a push would do
     :param codes: exit codes of the histories, and of what ended the run
     """
 
@@ -41,6 +45,8 @@ class Ending:
     requests: int = 0
     codes: frozenset[int] = frozenset()
     interrupted: bool = False
+    resumed: int = 0
+    planned: bool = False
 
     @property
     def left(self) -> int:
@@ -67,14 +73,17 @@ class Ending:
 
     def _parts(self) -> Iterator[str]:
         histories = number(self.total, "history", "histories")
-        said = [f"{self.histories - self.stopped} done"]
+        said = [f"{self.histories - self.stopped - self.resumed} {'looked at' if self.planned else 'done'}"]
+        said += [f"{self.resumed} done before"] if self.resumed else []
         said += [f"{self.stopped} stopped"] if self.stopped else []
         said += [f"{self.left} not tried"] if self.left else []
-        yield f"{histories}: {', '.join(said)}"
+        dry = "a dry run, nothing was sent; " if self.planned else ""
+        yield f"{dry}{histories}: {', '.join(said)}"
         known = [o for o in OUTCOMES if self.counts.get(o)]
         known += sorted(o for o, n in self.counts.items() if n and o not in OUTCOMES)
         resources = number(sum(self.counts.values()), "resource")
-        yield f"{resources}: {', '.join(f'{self.counts[o]} {o}' for o in known) or 'none'}"
+        words = WOULD if self.planned else {}
+        yield f"{resources}: {', '.join(f'{self.counts[o]} {words.get(o, o)}' for o in known) or 'none'}"
         yield number(self.requests, "request")
 
     def tell(self, voice: Voice) -> int:

@@ -57,3 +57,10 @@ def test_precedence(codes: set[int]) -> None:
 def test_quiet(quiet: bool, refused: int, told: int, capsys: pytest.CaptureFixture[str]) -> None:
     Ending(1, 1, counts={"refused": refused, "created": 1}).tell(Voice(quiet=quiet))
     assert len(capsys.readouterr().err.splitlines()) == told
+
+
+def test_a_dry_run_and_a_run_that_goes_on() -> None:
+    dry = Ending(2, 2, counts={"created": 3, "unchanged": 1}, planned=True)
+    assert dry.line.startswith("a dry run, nothing was sent; 2 histories: 2 looked at; 4 resources: 3 create, 1 unch")
+    again = Ending(5, 5, counts={"created": 3}, resumed=2)
+    assert again.line == "5 histories: 3 done, 2 done before; 3 resources: 3 created; 0 requests"
