@@ -136,6 +136,8 @@ def _value(sent: Any, stored: Any, path: str) -> What:
     if type(sent) is type(stored) and str(sent) == str(stored):
         return "kept"
     if _is_number(sent) and _is_number(stored):
+        if str(sent) == str(stored):  # 4 and Decimal("4") are one text
+            return "kept"
         return "precision" if Decimal(sent) == Decimal(stored) else "changed"
     if not isinstance(sent, str) or not isinstance(stored, str):
         return "changed"

@@ -54,6 +54,7 @@ def edited(change: Any) -> dict[str, str]:
         (lambda x: x["extension"][0]["valueQuantity"].update(value=D("2.5")), {PATHS["number"]: "precision"}),
         (lambda x: x["extension"][0]["valueQuantity"].update(value=D("2.6")), {PATHS["number"]: "changed"}),
         (lambda x: x["extension"][0]["valueQuantity"].pop("value"), {PATHS["number"]: "dropped"}),
+        (lambda x: x["extension"][1].update(valuePositiveInt=D("1")), {}),
         (lambda x: x["performedPeriod"].update(start="2026-03-02T09:00:00Z"), {PATHS["start"]: "instant"}),
         (lambda x: x["performedPeriod"].update(start="2026-03-02"), {PATHS["start"]: "changed"}),
         (lambda x: x["text"].update(div="<div>a</div>"), {PATHS["div"]: "narrative"}),
