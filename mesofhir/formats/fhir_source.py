@@ -176,7 +176,7 @@ class FhirSource:
             if (link.table, link.key) == (fault.table, fault.key):
                 logical = x.get("id") or link.key
                 return f"{self.where}: {link.kind}/{logical}, {fault.field or 'the record'} of `{link.table}`"
-        return f"{self.where}: {fault.table} {fault.key}, {fault.field}"
+        return f"{self.where}: {fault.table} {fault.key}" + (f", {fault.field}" if fault.field else "")
 
 
 def _understood(here: Gathered, clinic: Clinic) -> Understood:

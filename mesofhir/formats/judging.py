@@ -15,11 +15,11 @@ from mesofhir.errors import Problem
 from mesofhir.fhir.profiles import ours, violations
 from mesofhir.fhir.references import own_name
 from mesofhir.fhir.validation import validate
-from mesofhir.formats.item import Item
-from mesofhir.mapping import Clinic, Link
+from mesofhir.formats.item import Item, url_of
+from mesofhir.mapping import Clinic, Kept, Link
 from mesofhir.mapping.clinic import tail
 from mesofhir.mapping.fields import field_at
-from mesofhir.records import Fault, paths
+from mesofhir.records import TABLES, Fault, paths
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,21 @@ class Judge:
         unusable = bool(item.faults)
         said = set(item.faults) | set(item.warnings)
         self.places = {}
-        standing = item.sources
-        foreign = [kept.resource for kept in item.kept if ours().claimed(kept.resource)]
-        named = _Named([*standing.values(), *foreign], item)
-        for link, resource in standing.items():
+        named = _Named({url: item.sources[link] for link, url in item.urls.items()})
+        named.add(*item.sources.values(), *(kept.resource for kept in item.kept))
+        named.known |= {url: kept.resource for kept in item.kept if (url := url_of(kept))}
+        for link, resource in item.sources.items():
             self._tell(item, link, resource, {}, named, said)
-        for resource in foreign:
-            self._tell_foreign(item, resource, named, said)
+        for kept in item.kept:
+            own = self.clinic.link_of(kept.resource)
+            if own and own.table in TABLES:
+                self._tell(item, own, kept.resource, {}, named, said)
+            elif ours().claimed(kept.resource):
+                self._tell_foreign(item, kept, named, said)
         if item.history is None or unusable:
             return []
         made = item.graph(self.clinic).made
-        named = _Named([m.resource for m in made], item, {f"{m.link.kind}/{m.handle}": m.resource for m in made})
+        named = _Named({f"{m.link.kind}/{m.handle}": m.resource for m in made})
         for m in made:
             self._tell(item, m.link, m.resource, m.row, named, said)
         return [m.link.kind for m in made]
@@ -85,26 +89,28 @@ class Judge:
             fault = Fault(at.table, at.key, at.field, place, found.what, found.expected, _beside(link.kind, found))
             _add(item, item.problem(fault), found.warning, said)
 
-    def _tell_foreign(self, item: Item, resource: dict[str, Any], named: _Named, said: set[Problem]) -> None:
-        name = own_name(resource) or str(resource.get("resourceType"))
-        for found in judged(resource, named):
+    def _tell_foreign(self, item: Item, kept: Kept, named: _Named, said: set[Problem]) -> None:
+        name = own_name(kept.resource) or " ".join(filter(None, (kept.resource.get("resourceType"), url_of(kept))))
+        for found in judged(kept.resource, named):
             where = f"{item.where}: {name} {found.path}"
             hint = "; ".join(filter(None, (found.hint, found.rule and f"rule {found.rule}")))
             _add(item, Problem(where, found.what, found.expected, hint), found.warning, said)
 
 
 class _Named:
-    """What the references between the resources of an item lead to."""
+    """What the references between the resources of an item lead to.
 
-    def __init__(
-        self, resources: list[dict[str, Any]], item: Item, handles: Mapping[str, dict[str, Any]] | None = None
-    ) -> None:
-        self.known = dict(handles or {})
+    :param known: literal reference → resource
+    """
+
+    def __init__(self, known: dict[str, dict[str, Any]]) -> None:
+        self.known = known
+
+    def add(self, *resources: dict[str, Any]) -> None:
+        """Resources that have ids."""
         for resource in resources:
             if name := own_name(resource):
                 self.known.setdefault(name, resource)
-        for link, url in item.urls.items():
-            self.known.setdefault(url, item.sources[link])
 
     def __call__(self, reference: Mapping[str, Any]) -> Mapping[str, Any] | None:
         literal = reference.get("reference")

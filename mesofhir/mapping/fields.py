@@ -61,8 +61,14 @@ def field_at(clinic: Clinic, link: Link, resource: Mapping[str, Any], path: str,
 
 
 def _field(shape: Shape, resource: Mapping[str, Any], path: str) -> str:
-    """The field at the place, or around it, or the first one inside it."""
+    """The field at the place, or around it, or the first one inside it or (a unit) beside it."""
     place = _steps(path)
+    found = _at(shape, resource, place)
+    beside = _at(shape, resource, place[:-1]) if len(place) > 1 and not found else ""
+    return found if found or beside.startswith("/") else beside
+
+
+def _at(shape: Shape, resource: Mapping[str, Any], place: tuple[Step, ...]) -> str:
     inside, best, length = "", "", 0
     for name, steps in _holes(shape):
         shared = _shared(steps, place, resource)
