@@ -2,6 +2,7 @@
 
 from mesofhir.mapping.clinic import Clinic, Link
 from mesofhir.mapping.reading import Kept, Note, Understood, understand
+from mesofhir.mapping.summary import summaries
 from mesofhir.mapping.writing import Graph, Made, graph
 
-__all__ = ["Clinic", "Graph", "Kept", "Link", "Made", "Note", "Understood", "graph", "understand"]
+__all__ = ["Clinic", "Graph", "Kept", "Link", "Made", "Note", "Understood", "graph", "summaries", "understand"]

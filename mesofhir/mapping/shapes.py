@@ -10,6 +10,7 @@ from mesofhir.mapping import (
     conditions,
     consents,
     cycles,
+    documents,
     effects,
     findings,
     medicines,
@@ -43,6 +44,13 @@ class Shapes(dict[tuple[str, str], list[Shape]]):
                 self.setdefault((shape.kind, shape.table), []).append(shape)
                 self.of_table.setdefault(shape.table, []).append(shape)
                 self.order[id(shape)] = len(self.order)
+
+    def __missing__(self, key: tuple[str, str]) -> list[Shape]:
+        """A summary is written and compared, and no record is made of it: it is none of the shapes, and found here."""
+        kind, table = key
+        if kind != documents.KIND:
+            raise KeyError(key)
+        return [documents.shape(self.clinic, table)]
 
 
 @lru_cache(64)

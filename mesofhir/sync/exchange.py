@@ -9,7 +9,7 @@ never followed by sending again, but by looking.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,12 +24,13 @@ from mesofhir.server import Server, identifier_query
 from mesofhir.sync.allergies import Allergies
 from mesofhir.sync.change import Change, former, is_taken_back, said_again
 from mesofhir.sync.delivery import TRIES, Contended, Delivery, Sent, Write, referring, stops, told, wait
+from mesofhir.sync.fallen import Fall
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.former import said, still, suspects
 from mesofhir.sync.parts import Limits, in_order, name
 from mesofhir.sync.people import PEOPLE, People
-from mesofhir.sync.plan import Plan
-from mesofhir.sync.report import Outcome, Remark, Result
+from mesofhir.sync.plan import DOCUMENT, Plan, Step
+from mesofhir.sync.report import DONE, Outcome, Remark, Result
 
 Resource = dict[str, Any]
 
@@ -40,6 +41,7 @@ class Exchange:
 
     :param plan: how each type goes to this server
     :param made: its resources
+    :param falls: what of it the server does not take as itself
     :param people: the people of the run, settled
     :param pause: waits for some seconds
     """
@@ -52,6 +54,7 @@ class Exchange:
     allergies: Allergies
     finder: Finder
     result: Result
+    falls: Mapping[Link, Fall] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     pause: Callable[[float], object] = time.sleep
 
@@ -70,13 +73,23 @@ class Exchange:
     def run(self) -> None:
         """:raises NotAllDone: (and what the server room raises) the history was stopped"""
         self.name_people()
-        items = self._without_adopted(in_order([m for m in self.made if m.link.kind not in PEOPLE]))
+        own = [m for m in self.made if m.link.kind not in PEOPLE and m.link not in self.falls]
+        items = self._without_adopted(in_order(own))
         for attempt in range(TRIES):
             self.wait(attempt)
             held = self._offer(items)
             if self.apply(self._changes(held)):
+                self._tell_falls()
                 return
         raise Contended("others changed the same resources all the time; push again")
+
+    def _tell_falls(self) -> None:
+        """A summary that is not there stands for nothing."""
+        read = all(o in DONE for link, o in self.result.outcomes.items() if link.kind == DOCUMENT)
+        for link, fall in self.falls.items():
+            lost = fall.step is Step.DOCUMENT and not read
+            self.note(link, "untaken" if lost else fall.outcome)
+            self.remark(link, "untaken" if lost else fall.outcome, fall.why)
 
     def name_people(self, *, needed: bool = True) -> None:
         """:raises PersonNotSettled: somebody who is needed was not found"""
@@ -85,7 +98,7 @@ class Exchange:
                 continue
             theirs = self.people.of(m.link, needed=needed)
             if theirs is None:
-                self.note(m.link, "absent")
+                self.note(m.link, "untaken" if needed else "absent")
                 continue
             self.call(m.link, theirs)
             self.note(m.link, "created" if self.people.newly_made(m.link) else "found")
@@ -258,7 +271,8 @@ class Exchange:
         """Changes to what records of this history were before, and are no longer."""
         created = {link for link, outcome in self.result.outcomes.items() if outcome == "created"}
         records = {(m.link.table, m.link.key): m for m in self.made}
-        for link, x in self.find(suspects(self.made, created, changed, self.clinic)).items():
+        maybe = suspects(self.made, created, changed, self.clinic)
+        for link, x in self.find(ln for ln in maybe if self.plan.of(ln.kind).step.itself).items():
             m = records[link.table, link.key]
             self.check_subject(link, x)
             self.call(link, x)

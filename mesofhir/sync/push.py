@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 
 from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, Problem, UsageError
 from mesofhir.mapping import Clinic, Graph, Made, graph
@@ -15,6 +16,7 @@ from mesofhir.records import TreatmentHistory, faults
 from mesofhir.server import Server, is_public_sandbox
 from mesofhir.sync.allergies import Allergies
 from mesofhir.sync.exchange import Exchange
+from mesofhir.sync.fallen import fallen, file, with_summaries
 from mesofhir.sync.finder import Doubled, Finder
 from mesofhir.sync.parts import Limits
 from mesofhir.sync.people import PEOPLE, People
@@ -33,12 +35,14 @@ class Options:
     :param match_systems: identifier systems by which people are matched; empty: all that a record states
     :param jobs: histories at the same time
     :param withdraw: mark all of it ``entered-in-error`` instead
+    :param files: a folder for what the server takes in no form
     """
 
     create_people: bool = False
     match_systems: Sequence[str] = ()
     jobs: int = 1
     withdraw: bool = False
+    files: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -100,7 +104,7 @@ class _Run:
     @cached_property
     def plan(self) -> Plan:
         """Made once there is something valid to send."""
-        return Plan(self.server.abilities())
+        return Plan(self.server.abilities(), self.options.files is not None)
 
     @cached_property
     def people(self) -> People:
@@ -130,16 +134,19 @@ class _Run:
     def one(self, work: _Work) -> Result:
         """One history; what stops it stops only it."""
         result, limits = work.result, self.options.limits.within(self.plan.limits)
-        exchange = Exchange(
-            self.server, self.clinic, self.plan, work.made, self.people, self.allergies, self.finder, result, limits
-        )
+        falls = fallen(work.made, self.plan)
+        made = with_summaries(work.made, falls)
+        how = (self.people, self.allergies, self.finder)
+        exchange = Exchange(self.server, self.clinic, self.plan, made, *how, result, falls, limits)
         try:
             (withdraw if self.options.withdraw else Exchange.run)(exchange)
+            if self.options.files and not self.options.withdraw:
+                file(self.options.files, made, falls, exchange.names, exchange.ours)
         except MesofhirError as why:
             for link in why.links if isinstance(why, Doubled) else ():
                 exchange.note(link, "blocked")
             result.stopped = str(why)
             result.exit_code = why.exit_code if why.exit_code != 1 else NotAllDone.exit_code
-        for m in work.made:
+        for m in made:
             result.outcomes.setdefault(m.link, "refused")
         return result

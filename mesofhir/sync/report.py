@@ -17,6 +17,9 @@ Outcome = Literal[
     "found",
     "skipped",
     "blocked",
+    "document",
+    "filed",
+    "untaken",
     "refused",
     "unknown",
 ]
@@ -30,11 +33,14 @@ Outcome = Literal[
  found          the EHR has it as its own (a person, an allergy): used, not written
  skipped        not sent, since what the EHR holds contradicts it
  blocked        there in a form that cannot be written over: left as it is
+ document       the server takes it in no form of its own: it stands in the summary of its cycle
+ filed          the server takes it in no form: it stands in a file for an interface engine
+ untaken        the server takes it in no form, and no folder for files was named
  refused        the server refused it, or its history was stopped
  unknown        sent, and its answer was lost
 =============  ==================================================================================
 """
-DONE = frozenset({"created", "changed", "unchanged", "withdrawn", "absent", "found"})
+DONE = frozenset({"created", "changed", "unchanged", "withdrawn", "absent", "found", "document", "filed"})
 
 
 @dataclass(frozen=True)
