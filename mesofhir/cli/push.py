@@ -50,6 +50,10 @@ if TYPE_CHECKING:
 )
 @click.option("--jobs", type=click.IntRange(1, 32), help="Histories at the same time [default: 1].")
 @click.option("--withdraw", is_flag=True, help="Mark all of it entered-in-error instead; nothing is deleted.")
+@click.option(
+    "--files", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for what the server takes in no form: a bundle for each history, for an interface engine to load.",
+)
 @reporting("What became of each resource")
 @reading
 @connecting
@@ -67,6 +71,7 @@ def command(
     match_systems: tuple[str, ...],
     jobs: int | None,
     withdraw: bool,
+    files: Path | None,
 ) -> int:
     """Bring histories to a FHIR server: nothing twice, nothing erased.
 
@@ -91,6 +96,7 @@ def command(
         match_systems=match_systems or place.match_systems(clinic),
         jobs=jobs or place.said.concurrency or 1,
         withdraw=withdraw,
+        files=files,
     )
     with (
         place.open(voice.warn) as opened,

@@ -166,6 +166,10 @@ class Server:
         assert abilities is not None  # noqa: S101 - capabilities() has settled them
         return abilities
 
+    def warn(self, text: str) -> None:
+        """Tell whoever uses the server something that a person should know."""
+        self._warn(text)
+
     def keep_to(self, abilities: Abilities) -> None:
         """From now on nothing is asked that the server does not offer: such a request is answered 405 here."""
         self._door.abilities = abilities

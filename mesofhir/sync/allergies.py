@@ -37,9 +37,13 @@ class Allergies:
     server: Server
     clinic: Clinic
     of: dict[str, list[Resource]] = field(default_factory=dict)
+    blind: bool = False  # the server cannot be asked
 
     def load(self, subjects: Iterable[str]) -> None:
-        """Ask for all of these patients (``Patient/id``) at once."""
+        """Ask for all of these patients (``Patient/id``) at once, if the server can be asked."""
+        if not self.server.abilities().of("AllergyIntolerance").by("patient"):
+            self.blind = True
+            return
         for some in chunks(sorted(set(subjects) - self.of.keys()), AT_ONCE):
             self.of |= {s: [] for s in some}
             for x in self.server.search("AllergyIntolerance", [("patient", ",".join(some))]):
@@ -62,7 +66,10 @@ class Allergies:
         out: dict[Link, Verdict] = {}
         for m in items:
             if m.link.table == "exclusions":
-                if active and m.row.get("status") is None:
+                if self.blind:
+                    reason = "“none known” is not sent: the server cannot be asked whether it holds an active allergy"
+                    out[m.link] = Verdict("skipped", reason)
+                elif active and m.row.get("status") is None:
                     reason = f"“none known” is not sent: the server holds an active allergy ({', '.join(active)})"
                     out[m.link] = Verdict("skipped", reason)
             elif m.link not in ours and not _codes(m.resource, "verificationStatus") & _NOT_REAL:

@@ -204,15 +204,7 @@ class Changed:
     def _read(self, kind: str, names: Iterable[str]) -> Iterable[Resource]:
         """Resources as they are now: by a search for their ids, or one by one."""
         wanted = sorted(n for n in names if n.startswith(f"{kind}/"))
-        for some in chunks(wanted, AT_ONCE):
-            ids = ",".join(name.split("/")[1] for name in some)
-            try:
-                found = list(self.server.search(kind, [("_id", ids)]))
-            except Refused as why:
-                if why.status not in NO_SUCH_SEARCH:
-                    raise
-                found = [a.body for name in some if (a := self.server.read(*name.split("/"))).ok and a.body]
-            yield from (x for x in found if "id" in x)
+        return (x for x in self.finder.named(kind, [name.split("/")[1] for name in wanted]) if "id" in x)
 
 
 def _name(x: Resource) -> str:

@@ -268,7 +268,8 @@ class Delivery:
             return Sent(w, "unknown", step, error=r)
         if isinstance(r, TransactionFailed):
             stale = w.method == "update" and r.status in STALE
-            return Sent(w, "stale" if stale else "refused", step, error=r if stale else self._explained(r, [w.link]))
+            error = self._explained(r, [w.link]) if r.status == 412 and not stale else r
+            return Sent(w, "stale" if stale else "refused", step, error=error)
         if w.method == "update":
             return Sent(w, "updated", step, r.resource, r.version or version_of(r.resource), r.issues)
         made = r.status == 201

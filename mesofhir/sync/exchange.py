@@ -98,7 +98,7 @@ class Exchange:
                 continue
             theirs = self.people.of(m.link, needed=needed)
             if theirs is None:
-                self.note(m.link, "untaken" if needed else "absent")
+                self.note(m.link, "named" if needed else "absent")
                 continue
             self.call(m.link, theirs)
             self.note(m.link, "created" if self.people.newly_made(m.link) else "found")

@@ -44,6 +44,7 @@ class Finder:
         self.server, self.clinic = server, clinic
         self.refused: dict[tuple[str, str], Refused] = {}  # (type, way) → how
         self.tried: set[str] = set()  # types that were searched by identifier
+        self.unread: set[str] = set()  # types that it offers no search of
         self._learning = threading.Lock()  # whoever meets the same refusal waits for what the first learns of it
 
     def blind(self, kinds: Iterable[str]) -> set[str]:
@@ -70,6 +71,8 @@ class Finder:
         for link in links:
             kinds.setdefault(link.kind, []).append(link)
         for kind, wanted in kinds.items():
+            if not self._offered(kind):
+                continue
             for some in chunks(wanted, len(wanted) if self.blind([kind]) else AT_ONCE):
                 by_key = [("identifier", self._value(some))]
                 ways: list[tuple[str, Params]] = [("identifier", by_key), ("all", [])]
@@ -93,11 +96,14 @@ class Finder:
         return {link: xs[0] for link, xs in found.items()}
 
     def ours(self, kind: str, tables: Iterable[str], subjects: Sequence[str] = ()) -> Iterator[Resource]:
-        """All of this clinic that the server holds of a type.
+        """All of this clinic that the server holds of a type. Of a type that it offers no search of, nothing: that is
+        told, once.
 
         :param subjects: only of these patients (``Patient/id``)
         :raises Refused: the server can be searched in no way
         """
+        if not self._offered(kind):
+            return
         systems = self._systems(tables)
         for some in chunks(list(subjects), AT_ONCE) if subjects else [[]]:
             patient = [("patient", ",".join(some))] if some else []
@@ -105,6 +111,30 @@ class Finder:
             for x in self._found(kind, ways if some else ways[::2]):
                 if self.clinic.link_of(x):
                     yield x
+
+    def named(self, kind: str, ids: Sequence[str]) -> Iterator[Resource]:
+        """Resources of a type by their ids, as far as they are there and can be read: by a search, or one by one."""
+        for some in chunks(list(ids), AT_ONCE):
+            try:
+                found = list(self.server.search(kind, [("_id", ",".join(some))]))
+            except Refused as why:
+                if why.status not in NO_SUCH_SEARCH:
+                    raise
+                found = self._read(kind, some)
+            yield from found
+
+    def _read(self, kind: str, ids: Iterable[str]) -> list[Resource]:
+        if not self.server.abilities().of(kind).offers("read"):
+            return []
+        return [a.body for one in ids if (a := self.server.read(kind, one)).ok and a.body]
+
+    def _offered(self, kind: str) -> bool:
+        if self.server.abilities().of(kind).offers("search-type"):
+            return True
+        if kind not in self.unread:
+            self.unread.add(kind)
+            self.server.warn(f"the server offers no search of {kind}: what it may hold of ours there was not read")
+        return False
 
     def since(self, kind: str, tables: Iterable[str], instant: str) -> Iterator[Resource]:
         """What the server changed of a type from an instant on: ours, and where it cannot be asked so, all.

@@ -21,7 +21,7 @@ from mesofhir.mapping.clinic import tail
 from mesofhir.mapping.reading import ADOPTED
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.server import Server
-from mesofhir.sync.finder import AT_ONCE, Finder, chunks
+from mesofhir.sync.finder import Finder
 
 _TABLES: Final = """
     CREATE TABLE found (
@@ -209,11 +209,10 @@ class Pull:
         rows = self.spool.rows(
             "SELECT DISTINCT name FROM refers WHERE name LIKE ? AND name NOT IN (SELECT name FROM found)", f"{kind}/%"
         )
-        for some in chunks(sorted({*more, *(name for (name,) in rows)}), AT_ONCE):
-            ids = ",".join(name.split("/")[1] for name in some)
-            for x in self.server.search(kind, [("_id", ids)]):
-                if kind not in ADOPTED or kind == "Patient" or self._stands_for_ours(f"{kind}/{x.get('id')}", x):
-                    self.take([x])
+        names = sorted({*more, *(name for (name,) in rows)})
+        for x in self.finder.named(kind, [name.split("/")[1] for name in names]):
+            if kind not in ADOPTED or kind == "Patient" or self._stands_for_ours(f"{kind}/{x.get('id')}", x):
+                self.take([x])
 
     def _know_patients(self) -> None:
         """The clinic's key of each patient of whom something is ours: by an identifier of the Patient, else as most of

@@ -17,6 +17,7 @@ Outcome = Literal[
     "found",
     "skipped",
     "blocked",
+    "named",
     "document",
     "filed",
     "untaken",
@@ -33,6 +34,7 @@ Outcome = Literal[
  found          the EHR has it as its own (a person, an allergy): used, not written
  skipped        not sent, since what the EHR holds contradicts it
  blocked        there in a form that cannot be written over: left as it is
+ named          a practitioner whom the EHR does not have and cannot be given: referred to by identifier and name
  document       the server takes it in no form of its own: it stands in the summary of its cycle
  filed          the server takes it in no form: it stands in a file for an interface engine
  untaken        the server takes it in no form, and no folder for files was named
@@ -40,7 +42,7 @@ Outcome = Literal[
  unknown        sent, and its answer was lost
 =============  ==================================================================================
 """
-DONE = frozenset({"created", "changed", "unchanged", "withdrawn", "absent", "found", "document", "filed"})
+DONE = frozenset({"created", "changed", "unchanged", "withdrawn", "absent", "found", "named", "document", "filed"})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from mesofhir.sync.delivery import TRIES, Contended
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.former import all_kinds
 from mesofhir.sync.people import PEOPLE
+from mesofhir.sync.plan import DOCUMENT
 
 
 def withdraw(exchange: Exchange) -> None:
@@ -19,7 +20,8 @@ def withdraw(exchange: Exchange) -> None:
     ours = {m.link for m in exchange.made if m.link.kind not in PEOPLE}
     for attempt in range(TRIES):
         exchange.wait(attempt)
-        found = exchange.find(all_kinds(exchange.made, exchange.clinic))
+        summaries = [m.link for m in exchange.made if m.link.kind == DOCUMENT]
+        found = exchange.find([*all_kinds(exchange.made, exchange.clinic), *summaries])
         for link in ours - found.keys():
             exchange.note(link, "absent")
         for link, x in found.items():
