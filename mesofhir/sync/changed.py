@@ -24,7 +24,7 @@ from mesofhir.mapping import Clinic
 from mesofhir.mapping.reading import ADOPTED
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.server import Server
-from mesofhir.sync.finder import NO_SUCH_SEARCH, Finder, chunks
+from mesofhir.sync.finder import Finder, chunks
 from mesofhir.sync.remembered import Remembered, instant
 
 AT_ONCE: Final = 200  #: ids in one search; they go in the body of a POST

@@ -11,7 +11,6 @@ from mesofhir.sync import PatientNotFound, iter_pull
 from tests.contract.harness import Ehr, Place, equal, failure
 from tests.contract.histories import history, record, rich, small
 
-NOT_FOUND_BY_IDENTIFIER = 2  # Goal and DetectedIssue on sekmet: refused, then asked for in another way
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def test_twenty_patients_in_as_many_requests_as_types(place: Place) -> None:
         assert (item.kept, item.notes) == ([], [])
         assert len(item.sources) == 7
     types = 13  # that a history can be made of, without Practitioner
-    assert len(place.requests) == types + (0 if place.is_hapi else NOT_FOUND_BY_IDENTIFIER)
+    assert len(place.requests) == types
 
 
 def test_page_after_page(place: Place) -> None:
