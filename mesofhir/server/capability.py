@@ -109,8 +109,9 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def _codes(value: Any, key: str) -> frozenset[str] | None:
-    found = frozenset(each[key] for each in _dicts(value) if isinstance(each.get(key), str))
-    return found or None
+    if not isinstance(value, list):
+        return None
+    return frozenset(each[key] for each in _dicts(value) if isinstance(each.get(key), str))
 
 
 def _flag(value: Any) -> bool | None:

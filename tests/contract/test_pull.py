@@ -12,7 +12,6 @@ from tests.contract.harness import Ehr, Place, equal, failure
 from tests.contract.histories import history, record, rich, small
 
 
-
 @pytest.fixture
 def another(place: Place) -> Place:
     """Another clinic on the same server."""

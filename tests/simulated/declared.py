@@ -16,8 +16,12 @@ Resource = Mapping[str, Any]
 class Declared:
     """A statement, and what it does not allow."""
 
-    def __init__(self, statement: Resource) -> None:
+    def __init__(self, statement: Resource, besides: Sequence[str] = ()) -> None:
+        """
+        :param besides: interactions at the base that the server does and does not declare
+        """
         self.rest: Resource = next(iter(statement.get("rest", ())), {})
+        self.system = {i["code"] for i in self.rest.get("interaction", ())} | set(besides)
         self.types: dict[str, Resource] = {t["type"]: t for t in self.rest.get("resource", ())}
 
     def offence(self, method: str, url: str, headers: Mapping[str, str], body: Any, form: bool) -> str:
@@ -36,7 +40,7 @@ class Declared:
 
     def _bundle(self, body: Resource) -> str:
         kind = body.get("type", "")
-        if kind not in {i["code"] for i in self.rest.get("interaction", ())}:
+        if kind not in self.system:
             return f"a bundle of type {kind}"
         offences = []
         for entry in body.get("entry", ()):

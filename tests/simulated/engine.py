@@ -20,6 +20,7 @@ from tests.simulated.store import Resource, Store
 class Kind:
     """A kind of server.
 
+    :param besides: what it does at the base and does not declare; a client may know that from a preset
     :param refuses: why it does not take a resource; "" if it does
     :param stale: the status of a change to a version that is not the newest
     :param entries: in a bundle, at most
@@ -31,6 +32,7 @@ class Kind:
     name: str
     statement: Resource
     refuses: Callable[[Resource], str] = lambda x: ""
+    besides: tuple[str, ...] = ()
     stale: int = 412
     entries: int | None = None
     echoes: bool = True
@@ -62,11 +64,15 @@ class Done:
 
 
 class Simulated(FaultServer):
-    """A running server of a kind."""
+    """A running server of a kind.
 
-    def __init__(self, kind: Kind) -> None:
+    :param told: the client knows what it does besides what it declares
+    """
+
+    def __init__(self, kind: Kind, *, told: bool = False) -> None:
         super().__init__(self._behave)
-        self.kind, self.declared, self.store = kind, Declared(kind.statement), Store()
+        self.kind, self.declared = kind, Declared(kind.statement, kind.besides if told else ())
+        self.store = Store()
         self.offences: list[str] = []
         self.writes: list[str] = []  # one word each: POST CarePlan, PUT Goal
         self._lock = threading.Lock()

@@ -74,6 +74,7 @@ DANISH = Kind(
 HAPI = Kind(
     "hapi",
     statement(dict.fromkeys(OURS, ALL), system=["transaction"], conditionalCreate=True, versioning="versioned-update"),
+    besides=("batch",),
     stale=409,
 )
 VENDORS = {kind.name: kind for kind in (EPIC, ORACLE, ATHENA, READ_ONLY, DANISH, HAPI)}

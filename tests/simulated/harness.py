@@ -1,0 +1,91 @@
+"""Pushes and pulls against a simulated server, and what must hold of every one of them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mesofhir.mapping import Clinic, graph
+from mesofhir.server import Server, find_preset
+from mesofhir.sync import Options, Result, iter_pull, iter_push
+from mesofhir.sync.people import PEOPLE
+from tests.contract.histories import Tree, history
+from tests.simulated.engine import Kind, Simulated
+
+CLINIC = Clinic("https://clinic.example/mesotherapy")
+MRN = "https://ehr.example/mrn"
+
+
+@contextmanager
+def running(kind: Kind, *, preset: str = "") -> Iterator[tuple[Simulated, Server]]:
+    """A server of that kind and a client of it; an offence fails the test.
+
+    :param preset: what the client knows of it
+    """
+    known = find_preset(preset) if preset else None
+    with Simulated(kind, told=bool(preset)) as sim, Server(sim.url, preset=known, warn=lambda text: None) as server:
+        yield sim, server
+
+
+def push(server: Server, *trees: Tree, **options: Any) -> list[Result]:
+    options = {"create_people": True, **options}
+    return list(iter_push([history(t) for t in trees], server, CLINIC, Options(**options)))
+
+
+def pushed(server: Server, tree: Tree, **options: Any) -> Result:
+    [result] = push(server, tree, **options)
+    return result
+
+
+def pull(server: Server) -> list[Any]:
+    return list(iter_pull(server, CLINIC))
+
+
+def became(result: Result) -> dict[str, int]:
+    return dict(Counter(result.outcomes.values()))
+
+
+def of_kind(result: Result, kind: str) -> set[str]:
+    """What became of the resources of a type."""
+    return {outcome for link, outcome in result.outcomes.items() if link.kind == kind}
+
+
+def known(sim: Simulated, tree: Tree) -> Tree:
+    """The patient, whom the EHR has; the record states the EHR's number."""
+    number = {"system": MRN, "value": tree["key"]}
+    sim.add({"resourceType": "Patient", "identifier": [number]})
+    return tree | {"identifiers": [number]}
+
+
+def nothing_is_lost(sim: Simulated, tree: Tree, result: Result) -> None:
+    """Each resource is there as itself, or reported with what it fell to, or with the reason that stopped it; and
+    nothing is there twice."""
+    links = {m.link for m in graph(history(tree), CLINIC).made}
+    assert links <= result.outcomes.keys()
+    held = [x for kind in {k for k, _ in sim.store.held} for x in sim.all(kind)]
+    there = Counter(link for x in held if (link := CLINIC.link_of(x)))
+    assert all(n == 1 for n in there.values()), there
+    told = {remark.link for remark in result.remarks}
+    for link in links:
+        outcome = result.outcomes[link]
+        if outcome in ("created", "unchanged", "changed") and link.kind not in PEOPLE:
+            assert link in there, (link, outcome)
+        elif outcome in ("document", "filed", "untaken", "skipped"):
+            assert link in told, (link, outcome)
+            assert link not in there
+        elif outcome in ("refused", "blocked"):
+            assert result.stopped or link in told, (link, outcome)
+            assert result.code != 0
+
+
+def again(sim: Simulated, server: Server, tree: Tree, first: Result, **options: Any) -> None:
+    """A second push writes nothing, and says the same."""
+    before, writes = sim.versions(), list(sim.writes)
+    second = pushed(server, tree, **options)
+    assert sim.writes == writes
+    assert sim.versions() == before
+    same = {"created": "unchanged", "changed": "unchanged"}
+    people = {link for link in first.outcomes if link.kind in PEOPLE}
+    assert {k: v for k, v in second.outcomes.items() if k not in people} == {
+        k: same.get(v, v) for k, v in first.outcomes.items() if k not in people
+    }
