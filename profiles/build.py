@@ -147,7 +147,7 @@ def compile_() -> list[dict[str, Any]]:
     wrong = [line for line in said if not any(reason.search(line) for reason in EXPLAINED)]
     if wrong:
         raise Broken("SUSHI says:\n" + words)
-    return [pack.opened(r) for r in _resources(PROJECT / "fsh-generated" / "resources")]
+    return [pack.versioned(pack.opened(r), version()) for r in _resources(PROJECT / "fsh-generated" / "resources")]
 
 
 def _resources(folder: Path) -> Iterator[dict[str, Any]]:

@@ -28,7 +28,7 @@ def opened(resource: dict[str, Any]) -> dict[str, Any]:
     that have a value (``extension 0..0``) and has no way to say otherwise; those that obey `ext-known` are
     opened here.
     """
-    if resource.get("type") != "Extension":
+    if resource.get("type") != "Extension" or resource["resourceType"] != "StructureDefinition":
         return resource
     known = {e["id"] for e in resource["snapshot"]["element"] if _obeys(e, "ext-known")}
     for view in ("snapshot", "differential"):
@@ -42,6 +42,11 @@ def opened(resource: dict[str, Any]) -> dict[str, Any]:
 
 def _obeys(e: Mapping[str, Any], rule: str) -> bool:
     return any(c["key"] == rule for c in e.get("constraint", ()))
+
+
+def versioned(resource: dict[str, Any], version: str) -> dict[str, Any]:
+    """SUSHI gives profiles and code systems the version of the package, protocols and capabilities none."""
+    return resource if "version" in resource else resource | {"version": version}
 
 
 Resources = Iterable[Mapping[str, Any]]

@@ -134,6 +134,10 @@ connecting = _gathered(
 )  # fmt: skip
 
 
+language = click.option(
+    "--language", type=click.Choice(["it", "en"]), default="en", show_default=True, help="Italian or English."
+)
+
 writing = click.option(
     "--to", metavar="FORMAT", default="", help="Format of DST [default: from its name]."
 )

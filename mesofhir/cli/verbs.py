@@ -37,15 +37,27 @@ VERBS: Final[Mapping[str, Verb]] = {
     "push": Verb("push", "Bring histories to a FHIR server: nothing twice, nothing erased."),
     "pull": Verb("pull", "Fetch histories from a FHIR server."),
     "server": Verb("server", "Look at a FHIR server."),
+    "profiles": Verb("profiles", "Show the FHIR profiles, and put them on a server."),
     "support-bundle": Verb("support_bundle", "Write down what a help desk needs to know, without patient data."),
     "schema": Verb("schema", "Print the JSON Schema of a treatment history."),
 }
 ALIASES: Final[Mapping[str, str]] = {"export": "convert"}
 SERVER_VERBS: Final[Mapping[str, Verb]] = {
     "check": Verb(
+<<<<<<< HEAD
         "server_check",
         "Say what a server is, what it can do for each type that we write, and how a push would go.",
     ),
+=======
+        "server_check", "Say what a server is, what it can do for each type that we write, and how a push would go."
+    ),
+}
+PROFILES_VERBS: Final[Mapping[str, Verb]] = {
+    "list": Verb("profiles_list", "List what the package holds: profiles, extensions, value sets, codes, protocols."),
+    "show": Verb("profiles_show", "Show what a profile asks for, as a table; or the codes of a value set."),
+    "package": Verb("profiles_package", "Write the FHIR package (.tgz) that validators and servers load."),
+    "install": Verb("profiles_install", "Put the profiles on a server, with all that it needs to validate."),
+>>>>>>> 3d03853 (profiles list, show, package, install: the package in words, and on a server by canonical URL and version)
 }
 
 

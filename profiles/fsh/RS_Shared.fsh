@@ -25,7 +25,9 @@ RuleSet: Identified
 * identifier 1..* MS
 * identifier insert Says([[The clinic's own key of the record, under the clinic's namespace: how it is found again and never doubled]], [[Chiave propria del record nella clinica: permette di ritrovarlo e di non duplicarlo]])
 * identifier.system 1..1 MS
+* identifier.system insert Says([[The clinic's namespace and the table of the record]], [[Lo spazio dei nomi della clinica e la tabella del record]])
 * identifier.value 1..1 MS
+* identifier.value insert Says([[The key]], [[La chiave]])
 
 RuleSet: OfPatient
 * subject only Reference(Patient)

@@ -28,3 +28,5 @@ Description: "One thing that the patient is to do or to avoid, before or after e
 * asNeeded[x] insert Says([[The sign on which to act]], [[Il segno per cui agire]])
 * patientInstruction MS
 * patientInstruction insert Says([[What the patient is told; in the other language by the extension `translation`]], [[Che cosa si dice al paziente; nell'altra lingua con l'estensione `translation`]])
+* status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
+* intent insert Says([[A plan, or an order]], [[Un piano, o una prescrizione]])

@@ -33,3 +33,8 @@ Description: "Preparation and aftercare of a cycle, or of one session where the 
 * activity.reference MS
 * activity.reference insert Says([[The instructions]], [[Le indicazioni]])
 * insert Noted
+* status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
+* intent insert Says([[A plan, or an order]], [[Un piano, o una prescrizione]])
+* category insert Says([[What kind it is]], [[Di che tipo è]])
+* category[aftercare] insert Says([[Says that it is aftercare]], [[Indica che sono indicazioni per il dopo]])
+* activity insert Says([[What is planned, and what was done]], [[Che cosa è previsto e che cosa è stato fatto]])

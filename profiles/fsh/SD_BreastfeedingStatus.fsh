@@ -19,3 +19,5 @@ Description: "Whether the patient was breastfeeding. It is the evidence of a con
 * value[x] insert Says([[Breastfeeding or not]], [[Allattamento o no]])
 * insert Performed
 * insert Noted
+* status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
+* code insert Says([[What it is about]], [[Di che cosa si tratta]])

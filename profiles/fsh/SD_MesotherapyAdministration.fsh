@@ -34,3 +34,5 @@ Description: "One mixture given into the skin in one session. A cream spread bef
 * dosage.dose.system = $ucum
 * dosage.dose.code = #mL
 * insert Noted
+* performer insert Says([[Who did it]], [[Chi l'ha fatto]])
+* dosage insert Says([[How much, where and how]], [[Quanto, dove e come]])

@@ -41,3 +41,6 @@ Description: "The plan of a mesotherapy cycle: what it treats, what is planned (
 * activity.outcomeReference MS
 * activity.outcomeReference insert Says([[What was done: the cycle]], [[Che cosa è stato fatto: il ciclo]])
 * insert Noted
+* intent insert Says([[A plan, or an order]], [[Un piano, o una prescrizione]])
+* category insert Says([[What kind it is]], [[Di che tipo è]])
+* activity insert Says([[What is planned, and what was done]], [[Che cosa è previsto e che cosa è stato fatto]])

@@ -30,3 +30,5 @@ Description: "What was injected: the drugs and diluents of one mixture, containe
 * batch.lotNumber insert Says([[Lot number of the mixture]], [[Lotto della miscela]])
 * batch.expirationDate MS
 * batch.expirationDate insert Says([[When the lot expires]], [[Scadenza del lotto]])
+* ingredient insert Says([[The drugs and diluents]], [[I farmaci e i diluenti]])
+* batch insert Says([[The lot]], [[Il lotto]])

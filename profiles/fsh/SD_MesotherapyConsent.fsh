@@ -25,3 +25,9 @@ Description: "That the patient consented to the treatment, or refused, and when.
 * provision MS
 * provision.type MS
 * provision.type insert Says([[Permitted or denied]], [[Acconsentito o negato]])
+* status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
+* scope insert Says([[Consent to a treatment]], [[Consenso a un trattamento]])
+* category insert Says([[What kind it is]], [[Di che tipo è]])
+* category[consent] insert Says([[Says that it is a consent]], [[Indica che è un consenso]])
+* policyRule insert Says([[What was consented to]], [[A che cosa si è acconsentito]])
+* provision insert Says([[What the patient decided]], [[Che cosa ha deciso il paziente]])

@@ -55,3 +55,6 @@ Description: "That something stands against treatment: what, how strongly, again
 * mitigation.action insert Says([[What removed or eased it]], [[Che cosa l'ha tolta o attenuata]])
 * mitigation.date MS
 * mitigation.date insert Says([[When that was]], [[Quando]])
+* code insert Says([[What it is about]], [[Di che cosa si tratta]])
+* evidence insert Says([[What it rests on]], [[Su che cosa si basa]])
+* mitigation insert Says([[What was done about it]], [[Che cosa si è fatto al riguardo]])

@@ -52,3 +52,8 @@ Description: "What was planned or ordered: how many sessions, how often, how lon
 * reasonReference insert Says([[What it is for: the indications]], [[Per che cosa: le indicazioni]])
 * insert Sided
 * insert Noted
+* status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
+* intent insert Says([[A plan, or an order]], [[Un piano, o una prescrizione]])
+* occurrenceTiming.repeat insert Says([[How many, how often, how long]], [[Quante, ogni quanto, di che durata]])
+* occurrenceTiming.repeat.frequency insert Says([[One session in each interval]], [[Una seduta per ogni intervallo]])
+* occurrenceTiming.repeat.periodUnit insert Says([[Days, weeks or months]], [[Giorni, settimane o mesi]])

@@ -31,3 +31,10 @@ Description: "An allergy or intolerance to a drug, or the statement that the pat
 * reaction.manifestation insert Says([[What was seen]], [[Che cosa si è osservato]])
 * reaction.severity MS
 * reaction.onset MS
+* clinicalStatus insert Says([[Active or over]], [[Attiva o conclusa]])
+* type insert Says([[Allergy or intolerance]], [[Allergia o intolleranza]])
+* category insert Says([[Of a drug]], [[Di un farmaco]])
+* criticality insert Says([[Low stands for a relative, high for an absolute contraindication]], [[Bassa per una controindicazione relativa, alta per una assoluta]])
+* reaction insert Says([[Known reactions]], [[Reazioni note]])
+* reaction.onset insert Says([[When it appeared]], [[Quando è comparsa]])
+* reaction.severity insert Says([[How severe it was]], [[Quanto era grave]])

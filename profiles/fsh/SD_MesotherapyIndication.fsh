@@ -21,3 +21,4 @@ Description: "A diagnosis for which mesotherapy is given, or that matters to it.
 * abatement[x] MS
 * abatement[x] insert Says([[When it ended]], [[Quando è finita]])
 * insert Noted
+* clinicalStatus insert Says([[Active or over]], [[Attiva o conclusa]])

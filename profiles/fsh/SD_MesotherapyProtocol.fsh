@@ -25,3 +25,10 @@ Description: "A protocol as a public page of a clinic describes it: how many ses
 * timingTiming obeys req-1
 * bodySite MS
 * bodySite from Sites (extensible)
+* url insert Says([[Its canonical URL, by which a cycle names it]], [[URL canonico con cui un ciclo lo nomina]])
+* title insert Says([[What people call it]], [[Come lo si chiama]])
+* description insert Says([[What the page says]], [[Che cosa dice la pagina]])
+* kind insert Says([[It describes a request]], [[Descrive una richiesta]])
+* profile insert Says([[Of which profile the request is]], [[Di quale profilo è la richiesta]])
+* code insert Says([[A cycle of mesotherapy]], [[Un ciclo di mesoterapia]])
+* bodySite insert Says([[Where]], [[Dove]])

@@ -50,3 +50,4 @@ Description: "One session of a cycle: what was done, where, how and by whom, or 
 * usedCode MS
 * usedCode insert Says([[The needle; its length and gauge are extensions]], [[L'ago; lunghezza e calibro sono estensioni]])
 * insert Noted
+* performer insert Says([[Who did it]], [[Chi l'ha fatto]])

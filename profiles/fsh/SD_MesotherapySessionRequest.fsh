@@ -28,3 +28,5 @@ Description: "The appointment of one session: for when it is or was booked, and 
 * locationCode insert Says([[Where, in words]], [[Dove, a parole]])
 * insert Sided
 * insert Noted
+* status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
+* intent insert Says([[A plan, or an order]], [[Un piano, o una prescrizione]])

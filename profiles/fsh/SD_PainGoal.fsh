@@ -31,3 +31,8 @@ Description: "What a cycle is to reach: in words, and as a pain score by a date.
 * addresses MS
 * addresses insert Says([[The cycle]], [[Il ciclo]])
 * insert Noted
+* lifecycleStatus insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` lo annulla]])
+* start[x] insert Says([[From when it is pursued]], [[Da quando è perseguito]])
+* target insert Says([[What is measured]], [[Che cosa si misura]])
+* target[pain] insert Says([[The pain score]], [[Il punteggio del dolore]])
+* target[pain].measure insert Says([[The scale]], [[La scala]])

@@ -34,3 +34,6 @@ Description: "How strong the pain was, from 0 to 10, on a numeric or a visual an
 * valueQuantity.system = $ucum
 * valueQuantity.code = #{score}
 * insert Noted
+* status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
+* category insert Says([[What kind it is]], [[Di che tipo è]])
+* category[survey] insert Says([[Says that the patient was asked]], [[Indica che il paziente è stato interrogato]])

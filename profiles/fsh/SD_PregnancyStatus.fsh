@@ -18,3 +18,5 @@ Description: "Whether the patient was pregnant, after the International Patient 
 * value[x] insert Says([[Pregnant or not]], [[Gravidanza o no]])
 * insert Performed
 * insert Noted
+* status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
+* code insert Says([[What it is about]], [[Di che cosa si tratta]])

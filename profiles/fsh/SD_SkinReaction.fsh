@@ -38,3 +38,8 @@ Description: "An expected effect of a session: a weal, redness, a bruise, pain, 
 * component[severity].value[x] from Severities (preferred)
 * component[severity].value[x] insert Says([[How severe it was]], [[Quanto era grave]])
 * insert Noted
+* status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
+* code insert Says([[What it is about]], [[Di che cosa si tratta]])
+* component insert Says([[More about it]], [[Altri particolari]])
+* component[duration] insert Says([[How long it lasted]], [[Quanto è durata]])
+* component[severity] insert Says([[How severe it was]], [[Quanto era grave]])

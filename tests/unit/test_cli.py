@@ -14,7 +14,8 @@ from mesofhir.cli import main, verbs
 from mesofhir.cli.words import Interrupted
 
 VERBS = [*verbs.VERBS, "export"]
-EACH = [[verb] for verb in VERBS] + [["server", verb] for verb in verbs.SERVER_VERBS]
+GROUPS = {"server": verbs.SERVER_VERBS, "profiles": verbs.PROFILES_VERBS}
+EACH = [[verb] for verb in VERBS] + [[group, verb] for group, inside in GROUPS.items() for verb in inside]
 
 
 def run(*args: str | Path, input: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -45,7 +46,7 @@ def test_check_says_what_is_validated() -> None:
     assert "every resource that the histories become is validated" in said
 
 
-@pytest.mark.parametrize("group", [verbs.VERBS, verbs.SERVER_VERBS])
+@pytest.mark.parametrize("group", [verbs.VERBS, *GROUPS.values()])
 def test_the_list_says_what_the_help_says(group: dict[str, verbs.Verb]) -> None:
     """The list stands apart from the verbs, so that it can be shown without importing them."""
     program = verbs.Verbs(group, name="x")

@@ -69,6 +69,17 @@ def read(data: bytes) -> Package:
     return Package(found)
 
 
+def archive() -> bytes:
+    """The package that travels with the program, as it is.
+
+    :raises MesofhirError: it is missing
+    """
+    try:
+        return files(__package__).joinpath(FILE).read_bytes()
+    except OSError as error:
+        raise MesofhirError("the package of the profiles is missing from this installation") from error
+
+
 @cache
 def core() -> Package:
     """What of R4 we write and its package would tell: extensions, code systems (``profiles/r4.py``)."""
@@ -77,12 +88,8 @@ def core() -> Package:
 
 @cache
 def package() -> Package:
-    """The package that travels with the program.
+    """The package that travels with the program, opened.
 
     :raises MesofhirError: it is missing or broken
     """
-    try:
-        data = files(__package__).joinpath(FILE).read_bytes()
-    except OSError as error:
-        raise MesofhirError("the package of the profiles is missing from this installation") from error
-    return read(data)
+    return read(archive())
