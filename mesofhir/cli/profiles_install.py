@@ -24,7 +24,7 @@ def command(voice: Voice, config: Path | None, connecting: Connecting, server: s
 
     Each resource is found by its canonical URL and version: what is there already and says the same is left alone,
     other versions stay as they are. A server that has validated by the profiles before they were there, or before
-    they changed, may go on by what it remembers for some time (HAPI: some minutes).
+    they changed, may go on by what it remembers for some time (HAPI: up to ten minutes).
 
     \b
     Examples:

@@ -44,12 +44,8 @@ VERBS: Final[Mapping[str, Verb]] = {
 ALIASES: Final[Mapping[str, str]] = {"export": "convert"}
 SERVER_VERBS: Final[Mapping[str, Verb]] = {
     "check": Verb(
-<<<<<<< HEAD
         "server_check",
         "Say what a server is, what it can do for each type that we write, and how a push would go.",
-    ),
-=======
-        "server_check", "Say what a server is, what it can do for each type that we write, and how a push would go."
     ),
 }
 PROFILES_VERBS: Final[Mapping[str, Verb]] = {
@@ -57,7 +53,6 @@ PROFILES_VERBS: Final[Mapping[str, Verb]] = {
     "show": Verb("profiles_show", "Show what a profile asks for, as a table; or the codes of a value set."),
     "package": Verb("profiles_package", "Write the FHIR package (.tgz) that validators and servers load."),
     "install": Verb("profiles_install", "Put the profiles on a server, with all that it needs to validate."),
->>>>>>> 3d03853 (profiles list, show, package, install: the package in words, and on a server by canonical URL and version)
 }
 
 
