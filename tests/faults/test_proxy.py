@@ -69,7 +69,8 @@ def test_every_fault_at_every_kind_of_request(place: Place, name: str) -> None:
     place.pushed(trees["change"])
     record(trees["change"], "conditions")["note"] = "Da gennaio."
     for kind, tree in trees.items():
-        results, happened = push(place, tree, first(kind, name), patience=3 if name == "drip" and not place.is_hapi else 10)
+        patience = 3 if name == "drip" and not place.is_hapi else 10
+        results, happened = push(place, tree, first(kind, name), patience=patience)
         assert name in happened, kind
         is_honest(place, tree["key"], results)
     for tree in trees.values():
