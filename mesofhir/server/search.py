@@ -49,6 +49,7 @@ class Search(Iterator[dict[str, Any]]):
     :ivar complete: False when the server says, or its own count shows, that something is missing; final when
         the iteration is over
     :ivar total: how many matches the server counts, once the first page is there
+    :ivar stamp: what time it was for the server when it put the first page together, where it says so
 
     :raises Refused: (while iterating) the server refuses the search, ignores a parameter of it, reports an
         error within the result, or leads to another address or in a circle
@@ -60,6 +61,7 @@ class Search(Iterator[dict[str, Any]]):
         self.warnings: list[str] = []
         self.complete = True
         self.total: int | None = None
+        self.stamp: str | None = None
         self._door, self._first, self._what, self._asked, self._warn = door, first, what, asked, warn
         self._resources = self._run()
 
@@ -75,6 +77,7 @@ class Search(Iterator[dict[str, Any]]):
         for bundle in _pages(self._door, self._first, self._what, self._asked):
             if self.total is None and isinstance(bundle.get("total"), int):
                 self.total = bundle["total"]
+            self.stamp = self.stamp or _object(bundle.get("meta")).get("lastUpdated")
             stale += 1
             for resource in self._found(bundle):
                 key = (resource["resourceType"], resource.get("id", ""))

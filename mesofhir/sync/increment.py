@@ -9,6 +9,7 @@ What was deleted on the server is told, and stays at the destination: a server d
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -123,7 +124,7 @@ class Increment:
     # --- since the last time ------------------------------------------------------------------------------
 
     def _changed(self, seen: Remembered) -> Iterator[Item]:
-        now = _micro(self.server.clock or datetime.now(UTC))
+        now = self._now()
         self.told.known = len(seen.owners())
         if not self.old.is_there or seen.said("watermark") is None:
             self.told.whole = True
@@ -148,6 +149,16 @@ class Increment:
         names = looked.names | {n for owner in self._owners for n in seen.names_of(owner)} - looked.gone.keys()
         subjects = [o for o in self._owners if o.startswith("Patient/")]
         yield from self.pull.again(self._is_touched, subjects, sorted(names))
+
+    def _now(self) -> int:
+        """What time it is for the server: by its ``Date``, which may be a proxy's, and by the stamp of a search (both
+        HAPI and sekmet have it), which is of the clock that stamps resources; the earlier of the two."""
+        search = self.server.search("Patient", [("_id", "0")])
+        with suppress(Refused):
+            next(search, None)
+        date = _micro(self.server.clock or datetime.now(UTC))
+        stamp = moment(search.stamp)
+        return min(date, stamp) if stamp is not None else date
 
     def _is_touched(self, subject: str) -> bool:
         assert self.seen is not None  # noqa: S101

@@ -153,11 +153,6 @@ class Remembered:
         found = self.db.execute(sql, (f"{kind}/%",)).fetchone()
         return Seen(*found) if found else None
 
-    def latest(self) -> int | None:
-        """The newest time of all."""
-        found = self.db.execute("SELECT max(updated) FROM seen").fetchone()
-        return found[0] if found else None
-
     def record(self, name: str) -> bytes | None:
         """The keyed hash of the record (table, key) that a resource of ours is."""
         found = self.db.execute("SELECT record FROM seen WHERE name = ? AND ours", (name,)).fetchone()

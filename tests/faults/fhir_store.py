@@ -60,11 +60,13 @@ class Store:
 
     :param cannot: what it does not do: ``_lastUpdated refused``, ``_lastUpdated ignored`` (as the self link says),
         ``_lastUpdated broken`` (it finds nothing, and says that it looked), ``history``, ``count``, ``versions``
+    :param proxy: how far the clock of the proxy before it is ahead
     """
 
     clinic: Clinic
     cannot: frozenset[str] = frozenset()
     now: datetime = datetime(2027, 1, 15, 8, tzinfo=UTC)
+    proxy: timedelta = timedelta()
     versions: dict[str, list[Version]] = field(default_factory=dict)
     searches: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
@@ -108,7 +110,7 @@ class Store:
     # --- answering ----------------------------------------------------------------------------------------
 
     def behave(self, exchange: Exchange) -> None:
-        exchange.date_time_string = lambda *_: format_datetime(self.now, usegmt=True)  # type: ignore[method-assign]
+        exchange.date_time_string = lambda *_: format_datetime(self.now + self.proxy, usegmt=True)  # type: ignore[method-assign]
         url = urlsplit(exchange.path)
         parts = url.path.removeprefix("/fhir/").split("/")
         asked = dict(parse_qsl(url.query))
@@ -147,7 +149,8 @@ class Store:
         if timed and "_lastUpdated broken" in self.cannot:
             found = []
         base = f"http://{exchange.headers['Host']}/fhir/{kind}"
-        bundle: Resource = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}
+        meta = {"lastUpdated": self.now.isoformat()}
+        bundle: Resource = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "meta": meta}
         if asked.get("_summary") == "count":
             if "count" in self.cannot:
                 self._refuse(exchange, "no counts")

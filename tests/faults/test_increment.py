@@ -182,10 +182,12 @@ def test_a_practitioner_touches_all_who_name_him(place: Place) -> None:
     assert [there[k].practitioners[0].family for k in ("P1", "P2")] == ["Nuovo", "Nuovo"]
 
 
+@pytest.mark.parametrize("hours_ahead", [0, 5])
 @pytest.mark.parametrize("minutes", [0, 1, 59])
-def test_what_shows_up_late(minutes: int, place: Place) -> None:
-    """Stamped before a pull, seen after it; at zero minutes: stamped like the watermark itself."""
-    store = Store(CLINIC)
+def test_what_shows_up_late(minutes: int, hours_ahead: int, place: Place) -> None:
+    """Stamped before a pull, seen after it; at zero minutes: stamped like the watermark itself. A proxy whose clock is
+    ahead costs nothing."""
+    store = Store(CLINIC, proxy=timedelta(hours=hours_ahead))
     names = store.load(history(small("P1")))
     with running(store) as server:
         place.pull(server, CLINIC)
