@@ -274,9 +274,11 @@ class Delivery:
             return Sent(w, "updated", step, r.resource, r.version or version_of(r.resource), r.issues)
         made = r.status == 201
         x = r.resource or self._shown(w.link, r.location or "", made)
+        if x is None and made:
+            return Sent(w, "created", step, issues=r.issues)
         if x is None:
-            error = UnknownOutcome(f"{told(w.link)}: the server does not show what it says it has")
-            return Sent(w, "unknown", step, error=error)
+            why = f"{told(w.link)}: it is there, and the server shows it in no way: nobody can tell what it says"
+            return Sent(w, "refused", error=Refused(why, r.status))
         self._name(w.link, x)
         return Sent(w, "created" if made else "found", step, r.resource or x, r.version or version_of(x), r.issues)
 
