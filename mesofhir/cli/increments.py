@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -113,7 +113,12 @@ def run(voice: Voice, report: Report, server: Server, clinic: Clinic, wishes: Wi
 
 def _noted(increment: Increment, pulled: Pulled) -> Iterator[Item]:
     """The items as they can be written; a history that cannot is noted, to be read again the next time."""
-    for item in pulled.told(increment.items()):
+
+    def begin(gathered: Callable[[], object]) -> Iterator[Item]:
+        increment.pull.gathered = gathered
+        return increment.items()
+
+    for item in pulled.told(begin):
         if item.history is None:
             increment.unfit(item.patient)
         yield item

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from mesofhir.cli import sources
@@ -50,17 +51,24 @@ class Pulled:
         from mesofhir.sync import iter_pull
 
         self.server.capabilities()  # a wrong URL ends here, and says so
-        yield from self.told(iter_pull(self.server, self.clinic, patients=wanted, foreign=foreign))
+        server, clinic = self.server, self.clinic
+        yield from self.told(lambda add: iter_pull(server, clinic, patients=wanted, foreign=foreign, gathered=add))
         if not (self.survey.histories or self.survey.kept):
             raise Nothing
 
-    def told(self, found: Iterable[Item]) -> Iterator[Item]:
-        """Items as they come, each as it can be written."""
+    def told(self, begin: Callable[[Callable[[], object]], Iterator[Item]]) -> Iterator[Item]:
+        """Items as they come, each as it can be written.
+
+        :param begin: begins to pull, and is given what to call for each resource that comes
+        """
         from mesofhir.sync import PatientNotFound
 
         try:
-            with self.survey.voice.counting("pulled") as counter:
-                for item in counter.over(found):
+            with self.survey.voice.counting("resources") as resources:  # all of them come before the first history
+                items = begin(resources.add)
+                first = list(islice(items, 1))
+            with self.survey.voice.counting("histories") as counter:
+                for item in counter.over(chain(first, items)):
                     yield self._told(item)
         except PatientNotFound as why:  # at the very end: the others were pulled
             self.missing.append(why)

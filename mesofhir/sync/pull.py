@@ -40,26 +40,35 @@ class PatientNotFound(NotAllDone):
 
 
 def iter_pull(
-    server: Server, clinic: Clinic, *, patients: Sequence[str] = (), foreign: bool = False
+    server: Server,
+    clinic: Clinic,
+    *,
+    patients: Sequence[str] = (),
+    foreign: bool = False,
+    gathered: Callable[[], object] = lambda: None,
 ) -> Iterator[Item]:
     """Yield the histories that a server holds, in the order of their keys; one in memory at a time.
 
     :param patients: only these: a clinic's key, or ``Patient/<id of the server>``
     :param foreign: also what is not ours, kept raw beside the histories
+    :param gathered: called for each resource that comes: the histories come only after the last one
     :raises PatientNotFound: at the end, with the patients that were asked for in vain
     """
     with Spool() as spool:
-        yield from Pull(server, clinic, spool).run(set(patients), foreign)
+        yield from Pull(server, clinic, spool, gathered).run(set(patients), foreign)
 
 
 class Pull:
     """One pull: what is gathered, and what it says.
 
     :param spool: where it is gathered
+    :param gathered: called for each resource
     """
 
-    def __init__(self, server: Server, clinic: Clinic, spool: Spool) -> None:
-        self.server, self.clinic, self.spool = server, clinic, spool
+    def __init__(
+        self, server: Server, clinic: Clinic, spool: Spool, gathered: Callable[[], object] = lambda: None
+    ) -> None:
+        self.server, self.clinic, self.spool, self.gathered = server, clinic, spool, gathered
         self.finder = Finder(server, clinic)
         spool.make(_TABLES)
 
@@ -170,6 +179,7 @@ class Pull:
         for x in resources:
             if "id" not in x:
                 continue
+            self.gathered()
             kind, name = x["resourceType"], f"{x['resourceType']}/{x['id']}"
             link = self.clinic.link_of(x)
             shared = kind == "Practitioner" and (not of or self._stands_for_ours(name, x))
