@@ -95,21 +95,24 @@ class Pusher:
     timeout: int = 15
     largest: int = 0
 
+    @property
+    def config(self) -> Path:
+        return self.folder / "mesofhir.toml"
+
     def environment(self) -> Mapping[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MESOFHIR", "XDG_"))}
         return kept | {"HOME": str(self.folder), "MESOFHIR_NAMESPACE": self.namespace}
 
     def command(self, source: Path, url: str, *options: str) -> list[str]:
         self.folder.mkdir(exist_ok=True)
-        config = self.folder / "mesofhir.toml"
-        config.write_text(
+        self.config.write_text(
             f'[servers.here]\nurl = "{url}"\ntimeout = {self.timeout}\nidentifier_systems = ["{self.namespace}"]\n'
             f"concurrency = {self.jobs}\ncreate_people = true\n"
         )
         report = self.folder / "report.ndjson"
         report.unlink(missing_ok=True)
         mesofhir = [sys.executable, "-m", "mesofhir.cli", "push", str(source), "here"]
-        return [*mesofhir, "--config", str(config), "--report", str(report), *options]
+        return [*mesofhir, "--config", str(self.config), "--report", str(report), *options]
 
     def start(self, source: Path, url: str, *options: str) -> "subprocess.Popen[str]":
         command, more = self.command(source, url, *options), dict[str, Any]()
@@ -123,6 +126,15 @@ class Pusher:
     def push(self, source: Path, url: str, *options: str) -> Pushed:
         self.folder.mkdir(exist_ok=True)
         return self.ended(self.start(source, url, *options))
+
+    def run(self, verb: str, *arguments: str) -> str:
+        """What another verb says."""
+        command = [sys.executable, "-m", "mesofhir.cli", verb, *arguments, "--config", str(self.config)]
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment(), text=True
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
 
     def ended(self, process: "subprocess.Popen[str]") -> Pushed:
         said, _ = process.communicate()

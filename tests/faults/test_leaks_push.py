@@ -1,5 +1,5 @@
-"""A canary in every text of whole histories, pushed and pulled by the command: it reaches the server, and stands in no
-URL, on no screen, in no report, and in no file that stays."""
+"""A canary in every text of whole histories, pushed by the command: it reaches the server, and stands in no URL, on no
+screen, in no report or support bundle, in no ledger, and in no other file that stays."""
 
 import json
 import sqlite3
@@ -65,10 +65,13 @@ def test_no_word_of_a_patient_stays_anywhere(
     ]
     with Proxy(fhir_server.url) as proxy:
         for n, path in enumerate([*paths, paths[0]]):
-            proxy.begin(random_faults(n, rate) if rate else None, seed=n)
+            proxy.begin(random_faults(n, rate) if rate else None, seed=n)  # at one address: one ledger
             pushed = pusher.push(path, proxy.url, "--verbose")
             told[f"said {n}"], told[f"report {n}"] = pushed.said, json.dumps(pushed.report)
+        proxy.begin()
+        told["support bundle, said"] = pusher.run("support-bundle", str(pusher.folder / "support.json"), "here")
     told |= {f"URL {n}: {r.method}": r.path for n, r in enumerate(proxy.requests)}
+    assert (pusher.folder / "support.json").exists()
     told |= dict(files(pusher.folder))
     assert any(CANARY.encode() in r.body for r in proxy.requests)  # it was sent
     assert leaks(told) == []
