@@ -63,6 +63,14 @@ def test_the_second_push_made_no_version(folder: Path, fhir_server: FhirServer, 
         assert [x["meta"]["versionId"] for x in found] == ["1"]
 
 
+def test_the_profiles(folder: Path, hapi: FhirServer, namespace: str):
+    [script] = [b for b in blocks("sh") if "mesofhir profiles" in b]
+    for line in script.splitlines():
+        done = run(line.replace("http://localhost:8080/fhir", hapi.url), folder, namespace)
+        assert done.returncode == 0, (line, done.stderr)
+    assert (folder / "mesofhir.profiles.tgz").exists()
+
+
 def test_the_csv_folder(folder: Path, namespace: str):
     assert run("mesofhir convert clinic.json clinic/", folder, namespace).returncode == 0
     heading, row = list(csv.reader(blocks("csv")[0].splitlines()))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mesofhir.fhir.profiles import package, published
 from mesofhir.mapping.published import page, places
 from mesofhir.records import TABLES
 
@@ -28,3 +29,8 @@ def test_a_field_has_a_place_and_not_in_narrative_only(table, field):
 def test_the_published_table_is_current():
     wanted = "run: python -m mesofhir.mapping.published > docs/mapping.md"
     assert (DOCS / "mapping.md").read_text(encoding="utf-8") == page(), wanted
+
+
+def test_the_published_profiles_are_current():
+    wanted = "run: python -m mesofhir.fhir.profiles.published > docs/profiles.md"
+    assert (DOCS / "profiles.md").read_text(encoding="utf-8") == published.page(package()) + "\n", wanted
