@@ -7,7 +7,9 @@
 * URIs that must be absolute (``Identifier.system``, ``Extension.url``, ``Meta.profile``)
 * element ids that stand twice in a resource; contained resources that nothing refers to (dom-3)
 
-Known limits: units are not asked whether UCUM has them, and narratives are not looked into.
+* narratives: XHTML of the elements that R4 allows, with some content (txt-1, txt-2)
+
+Known limit: units are not asked whether UCUM has them.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 from mesofhir.errors import Problem
+from mesofhir.fhir import xhtml
 from mesofhir.fhir.fhirpath import holds
 from mesofhir.fhir.walk import Spot, spots
 
@@ -75,6 +78,7 @@ def broken(resource: dict[str, Any], where: str = "$") -> Iterator[Problem]:
     for spot in spots(resource, where):
         yield from _invariants(spot, resource)
         yield from _period(spot)
+        yield from _narrative(spot)
         yield from _codes(spot)
         yield from _uris(spot)
         yield from _twice(spot, ids)
@@ -101,6 +105,12 @@ def _period(spot: Spot) -> Iterator[Problem]:
         if isinstance(start, str) and isinstance(end, str) and not in_order(start, end):
             what = "a period that ends before it starts, or of which that cannot be told"
             yield Problem(spot.path, what, "a start and an end of one precision, in order (per-1)")
+
+
+def _narrative(spot: Spot) -> Iterator[Problem]:
+    div = spot.value.get("div") if "Narrative" in spot.types else None
+    if isinstance(div, str):
+        yield from xhtml.broken(div, f"{spot.path}.div")
 
 
 def in_order(start: str, end: str) -> bool:

@@ -103,6 +103,7 @@ class Walk:
         self.found += _choices(value, shape, where)
         if shape.type == "Reference":
             self.reference(value.get("reference"), f"{where}.reference", targets)
+            self.target(value, where, targets)
         if shape.type == "Extension":
             self.found += _extension(value, where)
 
@@ -144,6 +145,22 @@ class Walk:
         elif match["type"] and targets and match["type"] not in targets:
             expected = "a reference to " + ", ".join(targets)
             self.found.append(Problem(where, "a reference to a type that may not stand here", expected))
+
+
+    def target(self, value: dict[str, Any], where: str, targets: tuple[str, ...]) -> None:
+        """The type that a reference says (references.html#Reference.type): one of R4 that may stand there, and that
+        of its literal."""
+        kind, literal = value.get("type"), value.get("reference")
+        if not isinstance(kind, str):
+            return
+        match = _REFERENCE.fullmatch(literal) if isinstance(literal, str) else None
+        if model_of({"resourceType": kind}) is None:
+            self.found.append(Problem(f"{where}.type", "an unknown resource type", "a resource type of FHIR R4"))
+        elif targets and kind not in targets:
+            expected = "one of " + ", ".join(targets)
+            self.found.append(Problem(f"{where}.type", "a type that may not stand here", expected))
+        elif match and match["type"] and match["type"] != kind:
+            self.found.append(Problem(f"{where}.type", "another type than that of the reference", "the same type"))
 
 
 def _unknown(key: object, shape: Shape, where: str) -> Problem:

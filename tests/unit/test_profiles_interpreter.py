@@ -416,6 +416,21 @@ def test_an_extension_in_an_extension() -> None:
     assert rules.violations(procedure(extension=[outer | {"url": "urn:else"}])) != []
 
 
+def test_parts_of_an_extension_that_it_does_not_have() -> None:
+    whole_one = extension(
+        "number",
+        {"id": "Extension.extension", **slicing("value", "url")},
+        {"id": "Extension.extension:a", "sliceName": "a"},
+        {"id": "Extension.extension:a.url", "fixedUri": "a"},
+    )
+    rules = Profiles(Package([whole_one]))
+    part = {"url": "a", "valueString": "x"}
+    theirs = {"url": "https://ehr.example/x", "valueString": "x"}
+    assert rules.violations(procedure(extension=[number(extension=[part, theirs])])) == []
+    found = rules.violations(procedure(extension=[number(extension=[part, part | {"url": "b"}])]))
+    assert [(v.rule, v.path) for v in found] == [("number#part", "$.extension[0].extension[1]")]
+
+
 def test_a_modifying_extension() -> None:
     rules = Profiles(Package([extension("number", {"id": "Extension", "isModifier": True})]))
     assert rules.violations(procedure(modifierExtension=[number(valuePositiveInt=1)])) == []

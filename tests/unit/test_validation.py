@@ -636,6 +636,55 @@ def test_what_r4_asks_for_beyond_the_shape(resource: dict[str, Any], where: str,
     assert CANARY not in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("div", "what"),
+    [
+        ("<p>x</p><br/>&nbsp;&amp;<!-- c --><table border='1'><tbody><tr><td>x</td></tr></tbody></table>", ""),
+        ("<img src='#x'/>", ""),
+        ("<script>x</script>", "may not have"),
+        ("<p onclick='x'>x</p>", "may not have"),
+        ("<del>x</del>", "may not have"),
+        (" <br/> ", "without content"),
+        ("<p>", "not well-formed"),
+        ("&banana;", "not well-formed"),
+    ],
+)
+def test_narratives(div: str, what: str) -> None:
+    text = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{div}</div>'}
+    assert [what in p.what for p in validate(put(good("Patient"), "text", text))] == ([True] if what else [])
+
+
+@pytest.mark.parametrize(
+    "div",
+    [
+        CANARY,
+        "<div>x</div>",
+        "<p xmlns='http://www.w3.org/1999/xhtml'>x</p>",
+        "<!DOCTYPE x [<!ENTITY a 'b'>]><div xmlns='http://www.w3.org/1999/xhtml'>&a;</div>",
+    ],
+)
+def test_narratives_that_are_none(div: str) -> None:
+    check(put(good("Patient"), "text", {"status": "generated", "div": div}), "text.div")
+
+
+@pytest.mark.parametrize(
+    ("reference", "good_one"),
+    [
+        ({"reference": "Patient/1", "type": "Patient"}, True),
+        ({"type": "Group", "display": "x"}, True),
+        ({"type": CANARY, "display": "x"}, False),
+        ({"type": "Observation", "display": "x"}, False),
+        ({"reference": "Patient/1", "type": "Group"}, False),
+    ],
+)
+def test_the_type_that_a_reference_says(reference: dict[str, str], good_one: bool) -> None:
+    resource = put(good("Encounter"), "subject", reference)
+    if good_one:
+        assert validate(resource) == []
+    else:
+        check(resource, "subject.type")
+
+
 def test_each_invariant_can_be_evaluated() -> None:
     for several in constraints.invariants().values():
         for one in several:

@@ -17,8 +17,9 @@ know, it refuses when the profile is first asked for, instead of passing over it
 ======  ==================================================================================================
 
 Beside them ``mesotherapy-session#ses-1`` (an invariant), ``session-number#context`` (where an extension may stand),
-``mesotherapy-session#type`` (claimed by another type), ``mesotherapy:code`` (not in our code system), and the warnings
-``SNOMED CT:code``, ``ATC:code``, ``ATC:display``.
+``mesotherapy-session#type`` (claimed by another type), ``session-window#part`` (a part that it does not have), and of
+codes: ``v3-ActReason:code`` (not in that system), and the warnings ``mesotherapy:code``, ``SNOMED CT:code``,
+``ATC:code``, ``ATC:display``. These four kinds follow from the package as a whole: ``rules_of`` lists only contexts.
 """
 
 from __future__ import annotations

@@ -60,11 +60,13 @@ class Codes:
         if "Coding" not in spot.types:
             return
         system, code, display = (spot.value.get(key) for key in ("system", "code", "display"))
-        if not isinstance(system, str) or not isinstance(code, str):
+        if not isinstance(system, str):
             return
         if system in self.systems:
-            if code not in self.systems[system]:
+            if code not in self.systems[system]:  # nor has it a code that is not stated
                 yield self.rules[system].broken(f"{spot.path}.code")
+        elif not isinstance(code, str):
+            return
         elif system in _NAMES:
             if code not in known()[system]:
                 yield self.unknown[system].broken(f"{spot.path}.code")

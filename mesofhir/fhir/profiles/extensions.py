@@ -20,12 +20,14 @@ class Contexts:
     :param places: element paths and types
     :param inside: the URLs of extensions that it may stand in
     :param modifies: it may only be a ``modifierExtension``, or only be none
+    :param parts: the names of its parts
     """
 
     places: frozenset[str]
     inside: frozenset[str]
     modifies: bool
     rule: Rule
+    parts: frozenset[str] = frozenset()
 
     def allow(self, spot: Spot, key: str) -> bool:
         """May it stand in this object, as this element?"""
@@ -53,7 +55,9 @@ def contexts(definition: Mapping[str, Any]) -> Contexts:
     root = definition["snapshot"]["element"][0]
     expected = "one in " + ", ".join(sorted(places | inside))
     rule = Rule(f"{name}#context", name, "Extension", "the extension may not stand here", expected)
-    return Contexts(frozenset(places), frozenset(inside), root.get("isModifier", False), rule)
+    inner = [e for e in definition["snapshot"]["element"] if e["path"] == "Extension.extension.url"]
+    parts = frozenset(str(e["fixedUri"]) for e in inner if "fixedUri" in e)
+    return Contexts(frozenset(places), frozenset(inside), root.get("isModifier", False), rule, parts)
 
 
 def extensions(spot: Spot) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -63,6 +67,18 @@ def extensions(spot: Spot) -> Iterator[tuple[str, str, dict[str, Any]]]:
         for i, item in enumerate(items if isinstance(items, list) else ()):
             if isinstance(item, dict):
                 yield f"{spot.path}.{key}[{i}]", key, item
+
+
+def undefined(allowed: Contexts, extension: Mapping[str, Any], path: str) -> Iterator[Violation]:
+    """The parts of an extension that its definition does not have; of other extensions inside it nothing is said."""
+    name = allowed.rule.profile
+    expected = ", ".join(sorted(allowed.parts)) or "none"
+    rule = Rule(f"{name}#part", name, "Extension.extension", "a part that the extension does not have", expected)
+    parts = extension.get("extension")
+    for i, part in enumerate(parts if isinstance(parts, list) else ()):
+        url = part.get("url") if isinstance(part, dict) else None
+        if isinstance(url, str) and ":" not in url and url not in allowed.parts:
+            yield rule.broken(f"{path}.extension[{i}]")
 
 
 def misplaced(allowed: Contexts, spot: Spot, key: str, path: str) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mesofhir.fhir.profiles.codes import Codes
-from mesofhir.fhir.profiles.extensions import Contexts, contexts, extensions, misplaced
+from mesofhir.fhir.profiles.extensions import Contexts, contexts, extensions, misplaced, undefined
 from mesofhir.fhir.profiles.package import Package
 from mesofhir.fhir.profiles.places import Place
 from mesofhir.fhir.profiles.rules import Holds, Rule, Violation
@@ -148,6 +148,7 @@ class Judging:
             if profile and profile.contexts:
                 yield from misplaced(profile.contexts, spot, key, path)
                 yield from self.of(profile, Place(path, extension))
+                yield from undefined(profile.contexts, extension, path)
 
     # --- what rules ask ---------------------------------------------------------------------------------------
 
