@@ -56,7 +56,9 @@ class Said:
 
 
 def said(resource: Mapping[str, Any], shapes: Iterable[Shape], world: World) -> Said | None:
-    """What a resource says, by the first of the shapes that it has; None if it has none of them."""
+    """What a resource says, by the first of the shapes in which all of it can be read, else by the first that it has
+    at all; None if it has none of them."""
+    found: Said | None = None
     for shape in shapes:
         r = Reading(world)
         try:
@@ -65,8 +67,11 @@ def said(resource: Mapping[str, Any], shapes: Iterable[Shape], world: World) -> 
             continue
         except (TypeError, ValueError, KeyError, AttributeError):  # a text where an object belongs, say
             continue
-        return Said(shape, r.row, {**values(shape, r.row), **_copies(r)}, r.places, r.unclear, r.doubts)
-    return None
+        this = Said(shape, r.row, {**values(shape, r.row), **_copies(r)}, r.places, r.unclear, r.doubts)
+        if not r.doubts and not r.unclear:
+            return this
+        found = found or this
+    return found
 
 
 def values(shape: Shape, row: Mapping[str, Any]) -> Values:
@@ -144,34 +149,52 @@ def _utc(text: str) -> Any:
 # --- the proof ----------------------------------------------------------------------------------------------
 
 
-def signed(resource: dict[str, Any], said: Said, link: Link, ours: Collection[str]) -> dict[str, Any]:
+def signed(
+    resource: dict[str, Any], said: Said, link: Link, ours: Collection[str], stated: Iterable[str] = ()
+) -> dict[str, Any]:
     """The resource with a signature in its narrative, if that is ours.
 
     :param said: what the resource says
     :param ours: the names of the values that it says on our behalf
+    :param stated: the names of what we state: where it says nothing of them, that is on somebody else's behalf
     """
     text = resource.get("text")
     if not isinstance(text, dict) or not is_generated(text.get("id")):
         return resource
     present = {name: v for name, v in said.values.items() if v}
-    others = sorted(present.keys() - set(ours))
+    others = sorted({*present, *stated} - set(ours))
     digest = _digest(link, {name: v for name, v in present.items() if name in ours})
     name = ".".join([f"{ID}-{digest}", *map(_short, others)])
     return resource | {"text": {**text, "id": name}}
 
 
-def proven(resource: Mapping[str, Any], said: Said | None, link: Link) -> Values | None:
-    """What a version says on our behalf, if it is proven that we wrote it; None if it is not.
+@dataclass(frozen=True)
+class Proof:
+    """What a version says on our behalf; it is proven that we wrote it.
+
+    :param others: the names of what it says on somebody else's, as they stand in its signature
+    """
+
+    values: Values
+    others: frozenset[str]
+
+    def covers(self, name: str) -> bool:
+        """Does it tell what we had there, if only that it was nothing?"""
+        return _short(name) not in self.others
+
+
+def proven(resource: Mapping[str, Any], said: Said | None, link: Link) -> Proof | None:
+    """The proof that we wrote a version; None if there is none.
 
     :param said: what it says
     """
     text = resource.get("text")
     m = SIGNATURE.fullmatch(str(text.get("id"))) if isinstance(text, dict) else None
-    if m is None or said is None or said.unclear:
+    if m is None or said is None or said.unclear or said.doubts:
         return None
-    others = set(m[2].split(".")[1:])
+    others = frozenset(m[2].split(".")[1:])
     ours = {name: v for name, v in said.values.items() if v and _short(name) not in others}
-    return ours if _digest(link, ours) == m[1] else None
+    return Proof(ours, others) if _digest(link, ours) == m[1] else None
 
 
 def _short(name: str) -> str:

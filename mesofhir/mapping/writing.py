@@ -11,7 +11,7 @@ from mesofhir.fhir.picture import UNKNOWN, Mismatch, Reading, Writing
 from mesofhir.mapping.clinic import Clinic, Link, Shape, World
 from mesofhir.mapping.effects import unexpected
 from mesofhir.mapping.narrative import title
-from mesofhir.mapping.saying import ABSENT, Said, Values, said, signed, values
+from mesofhir.mapping.saying import ABSENT, Said, Values, canonical, said, signed, values
 from mesofhir.mapping.shapes import Shapes, shapes_of
 from mesofhir.records import TABLES, Fault, TreatmentHistory, flatten, paths
 from mesofhir.records.identifiers import emitted
@@ -70,7 +70,15 @@ class Made:
     def stated(self) -> Values:
         """All values that the record states: what is cleared is among them, and what is not stated is not."""
         copies = {name: v for name, v in self.says.values.items() if name[0] == "="}
-        return {**copies, **values(self.shape, self.row)}
+        others: Values = {}  # cleared, with a place in another form of the resource
+        for shape in shapes_of(self.clinic)[self.link.kind, self.link.table]:
+            others |= {name: v for name, v in values(shape, self.row).items() if not v}
+        return {**copies, **others, **values(self.shape, self.row)}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """All that we would write, with what is computed from other records; without what only people read there."""
+        return canonical({k: v for k, v in _bare(self._drawn).items() if k not in ("text", "meta")})
 
     def over(self, old: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """The row put over another resource, and the places that were left alone, with the reason: what the record
@@ -80,7 +88,7 @@ class Made:
         new, doubts = self.put(old, Overlay(self.row, self.shape))
         if new != old and (found := said(new, [self.shape], self.world)):
             agreed = [name for name, v in self.stated.items() if found.values.get(name, ABSENT) == v]
-            new = signed(new, found, self.link, agreed)
+            new = signed(new, found, self.link, agreed, self.stated)
         return new, doubts
 
     def put(self, old: Mapping[str, Any], overlay: Overlay) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -217,6 +225,13 @@ class _Graph:
                     what = f"`{name}` has no place in {_what(table, row)}"
                     hint = "leave it out, or correct the record's kind or status"
                     yield _Wrong(table, row["key"], name, what, hint)
+
+
+def _bare(x: Any) -> Any:
+    """Without displays."""
+    if isinstance(x, dict):
+        return {k: _bare(v) for k, v in x.items() if k != "display"}
+    return [_bare(y) for y in x] if isinstance(x, list) else x
 
 
 def readable(shape: Shape, resource: Mapping[str, Any], world: World) -> bool:

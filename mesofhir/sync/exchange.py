@@ -1,38 +1,55 @@
-"""One history to one server: create what it lacks, compare what it has, change only what differs.
+"""One history to one server: look, decide, deliver, remember.
 
-A transaction of conditional creates says "create this, or give me what you have" for a whole history. A second
-one, only if something differs, changes those resources by id and only if nobody else did meanwhile (HAPI: a
-conditional update ignores If-Match). What the server answers is read entry by entry, and an answer that was lost is
-never followed by sending again, but by looking.
+What the ledger knows to be equal costs no request. What it knows by id is read (a conditional create would make a
+second one after an EHR's DELETE); what it does not know is offered by a conditional create: "create this, or give me
+what you have". What stands there is merged (:mod:`mesofhir.sync.decision`), and only differences are sent, by id
+and only if nobody else changed it meanwhile. An answer that was lost is never followed by sending again, but by
+looking. A dry run looks by searches and stops before anything is sent.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from mesofhir.errors import NotAllDone, Refused, UnknownOutcome
 from mesofhir.fhir.picture import changes
-from mesofhir.fhir.references import references, without
-from mesofhir.fhir.withdrawal import is_withdrawn
+from mesofhir.fhir.references import references
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import tail
 from mesofhir.server import Server, identifier_query
 from mesofhir.sync.allergies import Allergies
-from mesofhir.sync.change import Change, former, is_taken_back, said_again
-from mesofhir.sync.delivery import TRIES, Contended, Delivery, Sent, Write, referring, stops, told, wait
+from mesofhir.sync.change import given_up, is_taken_back, no_longer
+from mesofhir.sync.decision import MADE, Decision, Judge, blocked
+from mesofhir.sync.delivery import TRIES, Contended, Delivery, Sent, Write, stops, told, version_of, wait
 from mesofhir.sync.fallen import Fall
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.former import said, still, suspects
+from mesofhir.sync.ledger import OPEN, Entry, Ledger, settled
+from mesofhir.sync.merge import Tokens, Verdict, same
 from mesofhir.sync.parts import Limits, in_order, name
 from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.plan import DOCUMENT, Plan, Step
 from mesofhir.sync.report import DONE, Outcome, Remark, Result
 
+MOST_VERSIONS: Final = 50
+"""How far back the history of a resource is read for a version that is proven to be ours."""
+FEW: Final = 3
+"""As many resources are read one by one; more are searched for together."""
 Resource = dict[str, Any]
+Held = tuple[Made, Resource]
+
+
+class Gone(NotAllDone):
+    """What we put there was deleted."""
+
+
+class Moved(NotAllDone):
+    """A key of ours belongs to another patient."""
 
 
 @dataclass
@@ -43,6 +60,10 @@ class Exchange:
     :param made: its resources
     :param falls: what of it the server does not take as itself
     :param people: the people of the run, settled
+    :param ledger: what is known of the server
+    :param side: who is right in a conflict; None: it is left
+    :param moves: may records go to another patient?
+    :param dry: decide, and send nothing
     :param pause: waits for some seconds
     """
 
@@ -54,8 +75,12 @@ class Exchange:
     allergies: Allergies
     finder: Finder
     result: Result
+    ledger: Ledger
     falls: Mapping[Link, Fall] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    side: Verdict | None = None
+    moves: bool = False
+    dry: bool = False
     pause: Callable[[float], object] = time.sleep
 
     def __post_init__(self) -> None:
@@ -64,7 +89,15 @@ class Exchange:
         self.names: dict[str, str] = {}  # our handle → the server's name
         self.targets: dict[str, Link] = {}  # the server's name → what it is of ours
         self.patient = next(m.link for m in self.made if m.link.kind == "Patient")
+        self.whose = self.ledger.record(self.patient.table, self.patient.key)
         self.subject = ""  # what the server calls the patient
+        self.entries: dict[Link, Entry] = {}
+        self.persons: dict[Link, Entry] = {}
+        self.sought: dict[Link, Decision] = {}  # what is being sent
+        self.versions: dict[Link, str] = {}  # what was read
+        self.judge = Judge(self.clinic, self.ledger.tokens, self.side, self.names, self.ours)
+        how = (self.server, self.clinic, self.plan, self.finder)
+        self.delivery = Delivery(*how, self, "", self.names, self.ours, self.limits, self.pause)
         for m in self.made:
             m.world.targets = self.targets
 
@@ -75,10 +108,13 @@ class Exchange:
         self.name_people()
         own = [m for m in self.made if m.link.kind not in PEOPLE and m.link not in self.falls]
         items = self._without_adopted(in_order(own))
+        self.recall(m.link for m in items)
+        self._move(items)
         for attempt in range(TRIES):
-            self.wait(attempt)
-            held = self._offer(items)
-            if self.apply(self._changes(held)):
+            wait(self.pause, attempt)
+            held = [*self._read(items), *self._offer(items)]
+            if self.apply(self._decisions(held)):
+                self._remember({link: e for link, e in self.persons.items() if self.entries.get(link) != e})
                 self._tell_falls()
                 return
         raise Contended("others changed the same resources all the time; push again")
@@ -98,13 +134,16 @@ class Exchange:
                 continue
             theirs = self.people.of(m.link, needed=needed)
             if theirs is None:
-                self.note(m.link, "named" if needed else "absent")
+                instead: Outcome = "named" if needed else "absent"
+                self.note(m.link, "created" if m.link in self.people.wanted else instead)
                 continue
             self.call(m.link, theirs)
             self.note(m.link, "created" if self.people.newly_made(m.link) else "found")
+            self.persons[m.link] = Entry("unchanged", str(theirs["id"]), patient=self.whose)
             if needed:
                 self._compare_theirs(m, theirs)
-        self.subject = self.names.get(self.handles[self.patient], "")
+        self.subject = self.delivery.subject = self.names.get(self.handles[self.patient], "")
+        self.entries = self.ledger.known(self.persons)
 
     def _without_adopted(self, items: list[Made]) -> list[Made]:
         """What the EHR already has under another identity is referred to, not doubled."""
@@ -124,81 +163,145 @@ class Exchange:
         for path in sorted({_element(p) for p in changes(theirs, m.over(theirs)[0])} - {"$.text"}):
             self.remark(m.link, "differs", "differs from the clinic's; it belongs to the EHR and was left", path)
 
-    # --- create or fetch ----------------------------------------------------------------------------------
+    # --- what is known ------------------------------------------------------------------------------------
 
-    def _offer(self, items: list[Made]) -> list[tuple[Made, Resource]]:
-        """Create what the server lacks.
+    def recall(self, links: Iterable[Link]) -> None:
+        """What the ledger knows; of what was sent and never answered, what became of it.
 
-        :returns: what it had already
+        :raises UnknownOutcome: nobody can tell
         """
-        held: list[tuple[Made, Resource]] = []
-        waiting = {m.link: m for m in items}
-        while waiting:
-            sent = self._deliver([self._create(m) for m in waiting.values()])
-            found = self._look_for([s.write.link for s in sent if s.fate == "unknown"])
-            for s in sent:
-                if s.fate == "found" and s.resource is not None:
-                    found[s.write.link] = s.resource
-            held += [(waiting[link], x) for link, x in found.items()]
-            waiting = {s.write.link: waiting[s.write.link] for s in sent if s.fate == "untried"}
+        self.entries |= self.ledger.known(links)
+        waiting = [link for link, e in self.entries.items() if e.state in OPEN]
+        lost = self.settle(waiting)
+        if lost:
+            raise self._lost(lost, "nobody can tell whether it arrived: see `mesofhir ledger resolve`")
+
+    def settle(self, links: Iterable[Link], *, again: bool = True) -> list[Link]:
+        """Look for what was sent and never answered.
+
+        :param again: whatever is not there may be sent again, where the request was one that cannot double it
+        :returns: those of which nobody can tell
+        """
+        links, out = list(links), []
+        found = self.finder.only([ln for ln in links if not self.entries[ln].id], self.subject) if links else {}
+        now: dict[Link, Entry | None] = {}
+        for link in links:
+            e = self.entries[link]
+            x = self._current(link, e.id) if e.id else found.get(link)
+            if x is not None and self._says(link, x, e):
+                now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x), base=e.sought)
+            elif x is not None and not e.id:  # it is there, and says something else by now
+                now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x))
+            elif again and (e.id or e.step != UNGUARDED):
+                now[link] = settled(e, "done") if e.id else None
+            else:
+                out.append(link)
+        self._remember(now)
+        return out
+
+    def _says(self, link: Link, x: Resource, e: Entry) -> bool:
+        """Does it say what was sent?"""
+        if e.method == "withdraw":
+            return is_taken_back(x)
+        m = next((m for m in self.made if m.link == link), None)
+        then = None if m is None else said(x, m, link)
+        theirs = {} if then is None else self.ledger.tokens(link, then.values)
+        return e.sought is not None and same({n: t for n, t in e.sought.items() if t and n != MADE}, theirs)
+
+    def _current(self, link: Link, logical: str) -> Resource | None:
+        return self.server.read(link.kind, logical).body if logical else None
+
+    def _trusted(self) -> bool:
+        """Is the server the one that the ledger knows? Its patients say so."""
+        known = self.entries.get(self.patient)
+        return known is not None and bool(self.subject) and known.id == self.subject.partition("/")[2]
+
+    def _read(self, items: list[Made]) -> list[Held]:
+        """What the ledger knows, as it stands on the server now, unless all that we state is known to be there.
+
+        :raises Gone: it was deleted
+        """
+        wanted, trusted = {}, self._trusted()
+        for m in items:
+            e = self.entries.get(m.link)
+            if e is None or not e.id:
+                continue
+            self._call(m.link, e.id)
+            stands = e.state in ("done", "unchanged") and e.method != "withdraw"
+            if trusted and stands and same(self.judge.known(m), e.base):
+                self.note(m.link, "unchanged")
+            else:
+                wanted[m.link] = m
+        found = self.finder.of(wanted, self.subject) if len(wanted) > FEW else {}
+        held, gone = [], []
+        for link, m in wanted.items():
+            e = self.entries[link]
+            x = next((x for x in found.get(link, ()) if x.get("id") == e.id), None) or self._current(link, e.id)
+            if x is None or x.get("resourceType") != link.kind:
+                gone.append(link)
+            else:
+                held.append((m, x))
+        if gone:
+            for link in gone:
+                self.note(link, "blocked")
+            raise Gone(
+                f"{_listed(gone)}: deleted on the server since, or the server is another one than it was; it is not "
+                "brought back. `mesofhir ledger resolve` forgets what is to be made anew"
+            )
         for m, x in held:
             self.check_subject(m.link, x)
         return held
 
-    def _create(self, m: Made) -> Write:
-        condition = identifier_query(self.clinic.system(m.link.table), m.link.key)
-        return Write(m.link, "create", m.resource, condition)
+    def _offer(self, items: list[Made]) -> list[Held]:
+        """Create what the server lacks.
 
-    def _look_for(self, lost: list[Link]) -> dict[Link, Resource]:
+        :returns: what it had already
+        """
+        held: list[Held] = []
+        waiting = {m.link: m for m in items if not (m.link in self.entries and self.entries[m.link].id)}
+        if self.dry:
+            found = self.finder.only(waiting, self.subject)
+            held = [(waiting[link], x) for link, x in found.items()]
+            for link in waiting.keys() - found.keys():
+                self.note(link, "created")
+            waiting = {}
+        while waiting:
+            sent = self._deliver([self._create(m) for m in waiting.values()])
+            others = self._find_lost([s.write.link for s in sent if s.fate == "unknown"])
+            held += [(waiting[link], x) for link, x in others.items()]
+            held += [(waiting[s.write.link], s.resource) for s in sent if s.fate == "found" and s.resource is not None]
+            waiting = {s.write.link: waiting[s.write.link] for s in sent if s.fate == "untried"}
+        for m, x in held:
+            self.call(m.link, x)
+            self.check_subject(m.link, x)
+        return held
+
+    def _create(self, m: Made) -> Decision:
+        condition = identifier_query(self.clinic.system(m.link.table), m.link.key)
+        return Decision(m.link, "created", Write(m.link, "create", m.resource, condition), self.judge.known(m))
+
+    def _find_lost(self, lost: list[Link]) -> dict[Link, Resource]:
         """After a lost answer: nothing is sent again.
 
+        :returns: what is there and says something else than what was sent
         :raises UnknownOutcome: not everything is there
         """
-        found = self.find(lost)
-        missing = [link for link in lost if link not in found]
+        missing, others = self.settle(lost, again=False), {}
+        for link in lost:
+            if link not in missing:
+                e = self.entries[link]
+                self._call(link, e.id)
+                self.note(link, self.sought[link].outcome)
+                if e.base is None and (x := self._current(link, e.id)):
+                    others[link] = x
         if missing:
-            raise self._lost(missing, f"{len(missing)} of {len(lost)} resources are not on the server (yet)")
-        for link, x in found.items():
-            self.call(link, x)
-        return found
+            raise self._lost(missing, f"{len(missing)} of {len(lost)} resources are not there (yet)")
+        return others
 
-    def _deliver(self, writes: list[Write]) -> list[Sent]:
-        """:raises NotAllDone: the server does not take something"""
-        how = (self.server, self.clinic, self.plan, self.finder)
-        delivery = Delivery(*how, self, self.subject, self.names, self.ours, self.limits, self.pause)
-        sent = delivery.deliver(writes)
-        for s in sent:
-            if s.fate == "refused" and s.error is not None:
-                if stops(s):
-                    raise s.error
-                self.remark(s.write.link, "refused", str(s.error))
-        return sent
-
-    def intend(self, writes: Sequence[Write], step: str) -> None:
-        """See :class:`mesofhir.sync.delivery.Journal`."""
-
-    def record(self, sent: Sequence[Sent]) -> None:
-        """See :class:`mesofhir.sync.delivery.Journal`."""
-        for s in sent:
-            if s.resource is not None and s.write.method == "create":
-                self.call(s.write.link, s.resource)
-            for issue in s.issues:
-                if issue.severity != "information":
-                    self.remark(s.write.link, "server", str(issue))
-            if s.fate in ("created", "refused"):
-                self.note(s.write.link, s.fate)
-
-    def _read(self, link: Link, location: str) -> Resource:
-        kind, _, logical = location.partition("/")
-        answer = self.server.read(kind, logical) if logical else None
-        if answer is None or answer.body is None:
-            raise Refused(f"{told(link)}: the server does not show what it says it has")
-        return answer.body
-
-    # --- compare ------------------------------------------------------------------------------------------
+    # --- another patient's --------------------------------------------------------------------------------
 
     def check_subject(self, link: Link, x: Resource) -> None:
-        """:raises NotAllDone: the resource belongs to another patient"""
+        """:raises Moved: the resource belongs to another patient"""
         subject = x.get("subject") or x.get("patient") or {}
         literal, named = subject.get("reference"), self.clinic.link("Patient", subject.get("identifier"))
         if self.subject and isinstance(literal, str):
@@ -207,148 +310,208 @@ class Exchange:
             strange = named not in (None, self.patient)
         if strange:
             self.note(link, "blocked")
-            raise NotAllDone(
+            raise Moved(
                 f"{told(link)}: {link.kind}/{x.get('id')} on the server carries this key and belongs to another "
-                f"patient than {self.subject or self.patient.key}; it was left alone. A key is one in all the namespace"
+                f"patient than {self.subject or self.patient.key}; it was left alone. A key is one in all the "
+                "namespace; if the record was entered for the wrong patient, push it with --moved"
             )
 
-    def _changes(self, held: list[tuple[Made, Resource]]) -> list[Change]:
-        """All that is to be changed in what the server holds."""
-        wanted = {m.link: c for m, x in held if (c := self._difference(m, x))}
-        formers = list(self._formers(wanted.keys()))
-        gone = frozenset(c.name for c in formers if c.outcome == "withdrawn")
-        for m, x in held if gone else ():  # what we have written does not refer to it any more
-            if any(self._leads_to(gone, r) for r in references(x)) and (c := self._difference(m, x, gone)):
-                wanted[m.link] = c
-        return [*wanted.values(), *formers]
+    def _move(self, items: list[Made]) -> None:
+        """Records that the ledger knows as another patient's: what stands there is taken back, and made anew.
 
-    def _leads_to(self, gone: Set[str], reference: Resource) -> bool:
-        """Is it a reference of ours to one of these?"""
-        ours = self.clinic.link("", reference.get("identifier")) is not None
-        return ours and tail(reference["reference"]) in gone
-
-    def _difference(self, m: Made, x: Resource, gone: Set[str] = frozenset()) -> Change | None:
-        """What is to be changed in one resource, if anything.
-
-        :param gone: what is not referred to any more (``Type/id``)
+        :raises Moved: nobody said that they moved
         """
+        moved = {m.link: e for m in items if (e := self.entries.get(m.link)) and e.id and e.patient != self.whose}
+        if not moved:
+            return
+        if not self.moves:
+            for link in moved:
+                self.note(link, "blocked")
+            raise Moved(
+                f"{_listed(list(moved))}: pushed before as another patient's; nothing of it was changed. A key is one "
+                "in all the namespace; if the record was entered for the wrong patient, push it with --moved"
+            )
+        for link, e in moved.items():
+            x = self._current(link, e.id)
+            if x is None or self.clinic.link_of(x) != link:
+                raise Gone(f"{told(link)}: {link.kind}/{e.id} is not on the server any more, or no longer ours")
+            make = partial(given_up, link=link, clinic=self.clinic)
+            decision = self.judge.withdrawal(link, x, e.base, make)
+            self.remark(link, "moved", f"was another patient's: {link.kind}/{e.id} is marked entered-in-error")
+            if not self.dry:
+                [sent] = self._deliver([decision])
+                if sent.fate != "updated":
+                    raise Contended(f"{told(link)}: others changed it meanwhile; push again")
+                self._remember({link: None})
+            else:
+                self.entries.pop(link)
+                self.note(link, "created")
+
+    # --- decisions ----------------------------------------------------------------------------------------
+
+    def _decisions(self, held: list[Held]) -> list[Decision]:
+        """What is to become of all that the server holds."""
+        decided = {m.link: self._decide(m, x) for m, x in held}
+        formers = list(self._formers({link for link, d in decided.items() if d.write}))
+        gone = frozenset(f"{d.link.kind}/{d.write.id}" for d in formers if d.outcome == "withdrawn" and d.write)
+        for m, x in held if gone else ():  # what we have written does not refer to it any more
+            if any(self.judge.leads_to(gone, r) for r in references(x)):
+                decided[m.link] = self._decide(m, x, gone)
+        return [*decided.values(), *formers]
+
+    def _decide(self, m: Made, x: Resource, gone: Set[str] = frozenset()) -> Decision:
+        self.versions[m.link] = version_of(x)
+        e = self.entries.get(m.link)
+        base = e.base if e is not None and e.base is not None else self.judge.proof(m, [x])
+        decision = self.judge.decide(m, x, base, gone)
+        if decision.baseless and (base := self.judge.proof(m, self._versions(m.link, str(x["id"])))) is not None:
+            decision = self.judge.decide(m, x, base, gone)
+        return decision
+
+    def _versions(self, link: Link, logical: str) -> Iterator[Resource]:
+        """What it was, newest first, as far as the server tells."""
         try:
-            return self._compared(m, x, gone)
-        except (TypeError, ValueError, KeyError, AttributeError):  # a text where an object belongs, say
-            self._blocked(m.link, "is not shaped as FHIR asks")
-            return None
+            for v in islice(self.server.history(link.kind, logical), MOST_VERSIONS):
+                if v.resource is not None:
+                    yield v.resource
+        except Refused:
+            return
 
-    def _compared(self, m: Made, x: Resource, gone: Set[str]) -> Change | None:
-        if self._literally(m, x):
-            self.note(m.link, "unchanged")
-            return None
-
-        def base(theirs: Resource) -> Resource:
-            then = said_again(theirs, self.clinic) if is_taken_back(theirs) else theirs
-            return without(then, partial(self._leads_to, gone)) if gone else then
-
-        then = base(x)
-        if self.clinic.link_of(then) != m.link or (not m.reads(then) and m.strange(then)):
-            self._blocked(m.link, "stands on the server in a form that is not ours")
-            return None
-        if is_withdrawn(then) and "status" not in m.row:
-            why = "is marked entered-in-error on the server, and the record does not state its status"
-            self._blocked(m.link, f"{why} (null would put it in force again)")
-            return None
-        drawn, doubts = m.over(then)
-        self._tell_more(m, drawn)
-        new = referring(drawn, self.names, self.ours)
-        replaced = set(changes(x, new))
-        left = [(path, why) for path, why in doubts if path not in replaced]
-        for path, why in left:
-            self.remark(m.link, "left", why, path)
-        if new == x:
-            self.note(m.link, "blocked" if left else "unchanged")
-            return None
-        return Change(m.link, x, new, lambda theirs: referring(m.over(base(theirs))[0], self.names, self.ours))
-
-    def _formers(self, changed: Set[Link]) -> Iterator[Change]:
+    def _formers(self, changed: Set[Link]) -> Iterator[Decision]:
         """Changes to what records of this history were before, and are no longer."""
         created = {link for link, outcome in self.result.outcomes.items() if outcome == "created"}
         records = {(m.link.table, m.link.key): m for m in self.made}
         maybe = suspects(self.made, created, changed, self.clinic)
-        for link, x in self.find(ln for ln in maybe if self.plan.of(ln.kind).step.itself).items():
+        links = [link for link in maybe if self.plan.of(link.kind).step.itself]
+        self.entries |= self.ledger.known(links)
+        for link, x in self.finder.only(links, self.subject).items():
             m = records[link.table, link.key]
             self.check_subject(link, x)
             self.call(link, x)
             then = said(x, m, link)
             if then is None:
-                self._blocked(link, "stands on the server in a form that is not ours")
-            elif now := still(then, m, link):
-                if change := self._difference(now, x):
-                    yield change
+                yield blocked(link, "stands on the server in a form that is not ours")
+            elif now := still(then.row, m, link):
+                decision = self._decide(now, x)
+                if decision.write:
+                    yield decision
             else:
-                yield former(link, x, self.clinic)
+                make = partial(no_longer, link=link, clinic=self.clinic)
+                why = f"the record is no {link.kind} any more; what it was is marked entered-in-error"
+                decision = self.judge.withdrawal(link, x, self._base(link), make)
+                yield replace(decision, remarks=(Remark(link, "withdrawn", why),)) if decision.write else decision
 
-    def _tell_more(self, m: Made, x: Resource) -> None:
-        """Values of a list that are not of our making stay on the server; that there are more than ours is told."""
-        then = said(x, m, m.link) or {}
-        for column, ours in m.row.items():
-            theirs = then.get(column)
-            if column[0] in "@^/" or not isinstance(ours, list) or not isinstance(theirs, list):
-                continue
-            if 0 < len(ours) < len(theirs):
-                more = f"`{column}` has {len(theirs)} values on the server and {len(ours)} here; the others stay there"
-                self.remark(m.link, "more", more)
-
-    def _literally(self, m: Made, x: Resource) -> bool:
-        """Is it, to the letter, what we would create? Most are, and this is quick."""
-        ours = referring(m.resource, self.names, self.ours)
-        meta = {**x.get("meta", {}), "source": str(x.get("meta", {}).get("source")).split("#")[0]}
-        same = {k: meta.get(k) for k in ours["meta"]} == ours["meta"]
-        return same and {**x, "id": "", "meta": ""} == {**ours, "id": "", "meta": ""}
-
-    def _blocked(self, link: Link, why: str) -> None:
-        self.note(link, "blocked")
-        self.remark(link, "blocked", f"{why}; left alone")
+    def _base(self, link: Link) -> Tokens | None:
+        e = self.entries.get(link)
+        return None if e is None else e.base
 
     # --- change -------------------------------------------------------------------------------------------
 
-    def apply(self, wanted: list[Change]) -> bool:
-        """Put the new in the place of the old, by id and only where nobody changed it meanwhile.
+    def apply(self, decisions: Sequence[Decision]) -> bool:
+        """Carry out what was decided; a dry run only notes it.
 
-        :returns: False if somebody did: nothing of that part was changed
+        :returns: False if somebody else was faster with some of it
         """
-        for c in wanted:
-            if not (update := self.plan.of(c.link.kind).update):
-                self._blocked(c.link, f"the server takes no changes of a {c.link.kind} ({update.by})")
-            elif not c.version:
-                self._blocked(c.link, "the server tells no version of it, so it cannot be changed safely")
-        safe = {c.link: c for c in wanted if c.version and self.plan.of(c.link.kind).update}
-        while safe:
-            sent = self._deliver([Write(c.link, "update", c.new, "", c.old["id"], c.version) for c in safe.values()])
-            lost = [safe[s.write.link] for s in sent if s.fate == "unknown"]
-            if not self._arrived(lost):
-                raise self._lost([c.link for c in lost], "the server does not say it (yet)")
+        done: dict[Link, Entry | None] = {}
+        decisions = [self._allowed(d) for d in decisions]
+        for d in decisions:
+            if d.write is None or self.dry:
+                self._tell(d)
+            if d.write is None and d.base is not None and self.result.references.get(d.link):
+                logical = self.result.references[d.link].partition("/")[2]
+                done[d.link] = Entry("unchanged", logical, self.versions.get(d.link, ""), self.whose, d.base)
+        self._remember({link: e for link, e in done.items() if self.entries.get(link) != e})
+        waiting = {} if self.dry else {d.link: d for d in decisions if d.write is not None}
+        while waiting:
+            sent = self._deliver(list(waiting.values()))
+            self._find_lost([s.write.link for s in sent if s.fate == "unknown"])
             for s in sent:
                 if s.fate in ("updated", "unknown"):
-                    self._tell(safe[s.write.link])
+                    self._tell(waiting[s.write.link])
                 if s.fate == "updated" and s.version == s.write.version:
                     self.remark(s.write.link, "server", "the server made no new version of what was changed")
             if any(s.fate == "stale" for s in sent):
                 return False
-            safe = {s.write.link: safe[s.write.link] for s in sent if s.fate == "untried"}
+            waiting = {s.write.link: waiting[s.write.link] for s in sent if s.fate == "untried"}
         return True
 
-    def _arrived(self, part: list[Change]) -> bool:
-        """After a lost answer to an update: does the server now say all of it?"""
-        now = [(c, self._read(c.link, c.name)) for c in part]
-        return all(c.make(x) == x for c, x in now)
+    def _allowed(self, d: Decision) -> Decision:
+        """A change that the server does not take is none."""
+        update = self.plan.of(d.link.kind).update
+        if d.write is None or update:
+            return d
+        return blocked(d.link, f"the server takes no changes of a {d.link.kind} ({update.by})")
 
-    def _tell(self, c: Change) -> None:
-        self.note(c.link, c.outcome)
-        if c.why:
-            self.remark(c.link, c.outcome, c.why)
-        for path in changes(c.old, c.new) if c.outcome == "changed" else ():
-            if not path.startswith("$.text"):
-                self.remark(c.link, "replaced", "the clinic's statement took the place of the server's", path)
+    def _tell(self, d: Decision) -> None:
+        self.note(d.link, d.outcome)
+        if d.fields:
+            self.result.fields[d.link] = d.fields
+        for r in d.remarks:
+            self.remark(r.link, r.kind, r.text, r.path)
 
-    # --- names, refusals, notes ---------------------------------------------------------------------------
+    def _deliver(self, decisions: Sequence[Decision]) -> list[Sent]:
+        """:raises NotAllDone: the server does not take something"""
+        self.sought |= {d.link: d for d in decisions}
+        sent = self.delivery.deliver([d.write for d in decisions if d.write is not None])
+        for s in sent:
+            if s.fate == "refused" and s.error is not None:
+                if stops(s):
+                    raise s.error
+                self.remark(s.write.link, "refused", str(s.error))
+        return sent
+
+    # --- the journal: see mesofhir.sync.delivery ------------------------------------------------------------
+
+    def intend(self, writes: Sequence[Write], step: str) -> None:
+        """Into the ledger, before they are sent."""
+        now: dict[Link, Entry | None] = {}
+        for w in writes:
+            d = self.sought[w.link]
+            e = self.entries.get(w.link) or Entry("pending", patient=self.whose)
+            guarded = step if w.method == "update" or w.condition else UNGUARDED
+            method = "withdraw" if d.outcome == "withdrawn" else w.method
+            now[w.link] = replace(
+                e, state="pending", sought=d.base, method=method, step=guarded, id=w.id, patient=e.patient or self.whose
+            )
+        self._remember(now)
+
+    def record(self, sent: Sequence[Sent]) -> None:
+        """Into the ledger, as soon as it is known."""
+        now: dict[Link, Entry | None] = {}
+        for s in sent:
+            link, e = s.write.link, self.entries.get(s.write.link)
+            if s.resource is not None and s.write.method == "create":
+                self.call(link, s.resource)
+            for issue in s.issues:
+                if issue.severity != "information":
+                    self.remark(link, "server", str(issue))
+            if s.fate in ("created", "refused"):
+                self.note(link, s.fate)
+            logical = s.write.id or str((s.resource or {}).get("id", ""))
+            known = e or Entry("pending", patient=self.whose)
+            if s.fate in ("created", "updated"):
+                base = self.sought[link].base
+                now[link] = settled(known, "done", id=logical, version=s.version, base=base)
+            elif s.fate == "found":
+                now[link] = settled(known, "done", id=logical, version=s.version)
+            elif s.fate == "unknown":
+                now[link] = replace(known, state="unknown")
+            elif s.fate == "refused":
+                now[link] = settled(known, "refused")
+            elif e is not None:
+                now[link] = settled(e, "done") if e.id else None
+        self._remember(now)
+
+    def _remember(self, entries: Mapping[Link, Entry | None]) -> None:
+        if not self.dry:
+            self.ledger.write(entries)
+        for link, e in entries.items():
+            if e is None:
+                self.entries.pop(link, None)
+            else:
+                self.entries[link] = e
+
+    # --- names and notes ----------------------------------------------------------------------------------
 
     def find(self, links: Iterable[Link]) -> dict[Link, Resource]:
         """What the server holds of these.
@@ -361,7 +524,10 @@ class Exchange:
         """Learn what the server calls a resource of ours."""
         if not isinstance(x.get("id"), str):
             raise Refused(f"{told(link)}: the server gave a resource without an id")
-        theirs = f"{link.kind}/{x['id']}"
+        self._call(link, x["id"])
+
+    def _call(self, link: Link, logical: str) -> None:
+        theirs = f"{link.kind}/{logical}"
         self.targets[theirs] = link
         self.result.references[link] = theirs
         if link in self.handles:
@@ -374,19 +540,26 @@ class Exchange:
 
     def note(self, link: Link, outcome: Outcome) -> None:
         """Record what became of a resource; what was created stays created when it is compared again."""
-        if not (self.result.outcomes.get(link) == "created" and outcome in ("unchanged", "changed")):
-            self.result.outcomes[link] = outcome
+        before = self.result.outcomes.get(link)
+        if outcome in ("unchanged", "changed") and before in ("created", "changed"):
+            return
+        self.result.outcomes[link] = outcome
 
     def remark(self, link: Link, kind: str, text: str, path: str = "") -> None:
         remark = Remark(link, kind, text, path)
         if remark not in self.result.remarks:
             self.result.remarks.append(remark)
 
-    def wait(self, attempt: int) -> None:
-        """Those who met must part."""
-        wait(self.pause, attempt)
+
+UNGUARDED: Final = "unguarded"
+"""The step of a create that the server would do twice."""
 
 
 def _element(path: str) -> str:
     """The element that a path is in: ``$.name[0].family`` → ``$.name``."""
     return "$." + path[2:].split(".")[0].split("[")[0]
+
+
+def _listed(links: Sequence[Link]) -> str:
+    shown = ", ".join(told(link) for link in links[:3])
+    return shown + (f" and {len(links) - 3} more" if len(links) > 3 else "")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from typing import Any
 
-from mesofhir.fhir.picture import Mismatch, Reading
-from mesofhir.mapping import Clinic, Link, Made
+from mesofhir.mapping import Clinic, Link, Made, saying
 from mesofhir.mapping.clinic import EVERY, Shape
+from mesofhir.mapping.saying import Said
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.records import TABLES
 from mesofhir.sync.people import PEOPLE
@@ -56,19 +56,12 @@ def all_kinds(made: Iterable[Made], clinic: Clinic) -> list[Link]:
     return [link for link in dict.fromkeys(links) if link.kind not in PEOPLE]
 
 
-def said(resource: Row, m: Made, link: Link) -> Row | None:
+def said(resource: Row, m: Made, link: Link) -> Said | None:
     """What a resource on the server says of a record; None if it has no form of ours.
 
     :param m: any resource of the record
     """
-    for shape in shapes_of(m.clinic)[link.kind, link.table]:
-        r = Reading(m.world)
-        try:
-            shape.picture.get(resource, r, "$")
-        except Mismatch:
-            continue
-        return r.row
-    return None
+    return saying.said(resource, shapes_of(m.clinic)[link.kind, link.table], m.world)
 
 
 def still(then: Row, m: Made, link: Link) -> Made | None:

@@ -37,6 +37,8 @@ class People:
     :param plan: how they are made, if the server takes new ones
     :param systems: the identifier systems by which people are matched; empty: all that a record states
     :param create: make those whom the EHR does not have
+    :param dry: tell who would be made, and make nobody
+    :ivar wanted: those who would be
     """
 
     server: Server
@@ -44,6 +46,8 @@ class People:
     plan: Plan
     systems: Sequence[str] = ()
     create: bool = False
+    dry: bool = False
+    wanted: set[Link] = field(default_factory=set)
     found: dict[Link, Resource] = field(default_factory=dict)
     failed: dict[Link, MesofhirError] = field(default_factory=dict)
     _made: set[Link] = field(default_factory=set)
@@ -52,7 +56,7 @@ class People:
 
     def settle(self, people: Iterable[Made]) -> None:
         """Find all of these people in as few searches as can be; afterwards each is found, made or failed."""
-        new = {m.link: m for m in people if m.link not in self.found and m.link not in self.failed}
+        new = {m.link: m for m in self._open(people)}
         for m in new.values():
             for identifier in self.identifiers(m):
                 self._claim(m, f"{m.link.kind} {identifier}", "state the same identifier")
@@ -60,6 +64,8 @@ class People:
             some = self._open(m for m in new.values() if m.link.kind == kind)
             if not self._looked_for(some, kind):
                 continue
+            if self.dry and self._makes(kind):
+                self.wanted |= {m.link for m in self._open(some)}
             for _ in range(TRIES if self._makes(kind) else 0):
                 self._make(self._open(some))
                 self._search(self._open(some))  # whom somebody else was making meanwhile
@@ -101,7 +107,8 @@ class People:
     # --- finding ------------------------------------------------------------------------------------------
 
     def _open(self, people: Iterable[Made]) -> list[Made]:
-        return [m for m in people if m.link not in self.found and m.link not in self.failed]
+        settled = self.found.keys() | self.failed.keys() | self.wanted
+        return [m for m in people if m.link not in settled]
 
     def _fail(self, link: Link, why: str) -> None:
         self.failed[link] = PersonNotSettled(f"{link.table} {link.key}: {why}")

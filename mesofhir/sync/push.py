@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
-from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, Problem, UsageError
-from mesofhir.mapping import Clinic, Graph, Made, graph
-from mesofhir.records import TreatmentHistory, faults
+from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, UsageError
+from mesofhir.fhir.exactjson import encode
+from mesofhir.formats import Item
+from mesofhir.mapping import Clinic, Made
+from mesofhir.records import TreatmentHistory, plain
 from mesofhir.server import Server, is_public_sandbox
 from mesofhir.sync.allergies import Allergies
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.fallen import fallen, file, with_summaries
 from mesofhir.sync.finder import Doubled, Finder
+from mesofhir.sync.ledger import Ledger, LedgerFailed
+from mesofhir.sync.merge import Verdict
 from mesofhir.sync.parts import Limits
 from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.plan import Plan
@@ -36,6 +41,11 @@ class Options:
     :param jobs: histories at the same time
     :param withdraw: mark all of it ``entered-in-error`` instead
     :param files: a folder for what the server takes in no form
+    :param dry_run: ask the server, decide, and send nothing
+    :param side: whose value stands where both sides changed it: ``ours`` or ``theirs``; "": it is left, and told
+    :param moved: records may go to another patient: what stands there is marked ``entered-in-error``
+    :param resume: leave out what the run that was interrupted came past
+    :param ledger: what is known of the server; without one it is known for this run only
     """
 
     create_people: bool = False
@@ -43,6 +53,11 @@ class Options:
     jobs: int = 1
     withdraw: bool = False
     files: Path | None = None
+    dry_run: bool = False
+    side: Literal["ours", "theirs", ""] = ""
+    moved: bool = False
+    resume: bool = False
+    ledger: Ledger | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -51,6 +66,7 @@ class _Work:
     history: TreatmentHistory
     made: list[Made]
     result: Result
+    said: str
 
 
 def check_destination(server_url: str, history: TreatmentHistory) -> None:
@@ -63,28 +79,40 @@ def check_destination(server_url: str, history: TreatmentHistory) -> None:
 
 
 def iter_push(
-    histories: Iterable[TreatmentHistory], server: Server, clinic: Clinic, options: Options | None = None
+    histories: Iterable[TreatmentHistory | Item], server: Server, clinic: Clinic, options: Options | None = None
 ) -> Iterator[Result]:
     """Push histories and yield what became of each, in their order; memory holds a window of them only.
 
+    Closing the iterator ends the push: histories that were begun come to their end, no others are begun.
+
+    :param histories: items of a source, that were judged for this clinic, are not judged again
     :raises InvalidInput: a history is invalid: nothing of it, and nothing after it, was sent
     :raises UsageError: a real patient's history would go to a public sandbox
     :raises Unreachable: the server cannot be asked at all
+    :raises LedgerFailed: the ledger cannot be written
     """
     run = _Run(server, clinic, options or Options())
+    run.begin()
     source = iter(histories)
     with ThreadPoolExecutor(max(1, run.options.jobs)) as pool:
-        while window := [run.prepared(h) for h in islice(source, WINDOW)]:
-            run.settle(window)
-            order = list(range(len(window)))
-            random.shuffle(order)  # pushers of the same histories collide less, each in an order of its own
-            running = {n: pool.submit(run.one, window[n]) for n in (order if run.options.jobs > 1 else sorted(order))}
-            for n in range(len(window)):
-                yield running[n].result()
+        running: dict[int, Future[Result]] = {}
+        try:
+            while window := [run.prepared(h) for h in islice(source, WINDOW)]:
+                run.settle([w for w in window if not w.result.resumed])
+                order = list(range(len(window)))
+                if run.options.jobs > 1:
+                    random.shuffle(order)  # pushers of the same histories collide less, each in an order of its own
+                running = {n: pool.submit(run.one, window[n]) for n in order}
+                for n in range(len(window)):
+                    yield running[n].result()
+            run.end()
+        finally:
+            for waiting in running.values():
+                waiting.cancel()
 
 
 def push(
-    histories: Iterable[TreatmentHistory], server: Server, clinic: Clinic, options: Options | None = None
+    histories: Iterable[TreatmentHistory | Item], server: Server, clinic: Clinic, options: Options | None = None
 ) -> Summary:
     """Push histories; counts and exit code of all of them. See :func:`iter_push`."""
     summary = Summary()
@@ -100,6 +128,8 @@ class _Run:
         self.server, self.clinic, self.options = server, clinic, options
         self.allergies = Allergies(server, clinic)
         self.finder = Finder(server, clinic)
+        self.ledger = options.ledger or Ledger(None, server.url, clinic.namespace)
+        self.side = {"ours": Verdict.OURS, "theirs": Verdict.THEIRS}.get(options.side)
 
     @cached_property
     def plan(self) -> Plan:
@@ -108,19 +138,37 @@ class _Run:
 
     @cached_property
     def people(self) -> People:
-        create = self.options.create_people and not self.options.withdraw
-        return People(self.server, self.clinic, self.plan, self.options.match_systems, create)
+        options, create = self.options, self.options.create_people and not self.options.withdraw
+        return People(self.server, self.clinic, self.plan, options.match_systems, create, options.dry_run)
 
-    def prepared(self, history: TreatmentHistory) -> _Work:
+    def begin(self) -> None:
+        """:raises UsageError: there is nothing to resume"""
+        if self.options.dry_run:
+            return
+        if not self.ledger.begin(resume=self.options.resume) and self.options.resume:
+            self.ledger.end()
+            raise UsageError("there is no interrupted push to resume; push without --resume")
+
+    def end(self) -> None:
+        """All histories were handled."""
+        if not self.options.dry_run:
+            self.ledger.end()
+
+    def prepared(self, given: TreatmentHistory | Item) -> _Work:
         """:raises InvalidInput: with all that is wrong with a history"""
-        check_destination(self.server.url, history)
-        wrong = [f for f in faults(history, self.clinic.codes) if not f.warning]
-        drawn = graph(history, self.clinic) if not wrong else Graph()
-        if wrong := wrong or drawn.faults:
-            raise InvalidInput(
-                [Problem(f"history {history.key}: {f.path}", f.what, f.expected, f.hint) for f in wrong]
-            )
-        return _Work(history, drawn.made, Result(history.key))
+        item = given if isinstance(given, Item) else Item.of(given)
+        if item.history is None:
+            raise ValueError("an item without a history cannot be pushed")
+        check_destination(self.server.url, item.history)
+        said = encode(plain(item.history)).decode()
+        resumed = self.options.resume and self.ledger.was_handled(item.history.key, said)
+        if item is not given and not resumed:
+            item.locate = lambda fault: f"history {given.key}: {fault.path}"  # type: ignore[union-attr]
+            item.judge(self.clinic)
+        if item.faults:
+            raise InvalidInput(item.faults)
+        result = Result(item.history.key, planned=self.options.dry_run, resumed=resumed)
+        return _Work(item.history, [] if resumed else item.graph(self.clinic).made, result, said)
 
     def settle(self, window: list[_Work]) -> None:
         """Shared resources first, once for the window."""
@@ -132,16 +180,25 @@ class _Run:
             self.allergies.load(f"Patient/{x['id']}" for x in found)
 
     def one(self, work: _Work) -> Result:
-        """One history; what stops it stops only it."""
-        result, limits = work.result, self.options.limits.within(self.plan.limits)
+        """One history; what stops it stops only it.
+
+        :raises LedgerFailed: the ledger cannot be written: no other history would fare better
+        """
+        result, options = work.result, self.options
+        if result.resumed:
+            return result
         falls = fallen(work.made, self.plan)
         made = with_summaries(work.made, falls)
-        how = (self.people, self.allergies, self.finder)
-        exchange = Exchange(self.server, self.clinic, self.plan, made, *how, result, falls, limits)
+        exchange = Exchange(
+            self.server, self.clinic, self.plan, made, self.people, self.allergies, self.finder, result, self.ledger,
+            falls, options.limits.within(self.plan.limits), self.side, options.moved, options.dry_run,
+        )  # fmt: skip
         try:
-            (withdraw if self.options.withdraw else Exchange.run)(exchange)
-            if self.options.files and not self.options.withdraw:
-                file(self.options.files, made, falls, exchange.names, exchange.ours)
+            (withdraw if options.withdraw else Exchange.run)(exchange)
+            if options.files and not options.withdraw and not options.dry_run:
+                file(options.files, made, falls, exchange.names, exchange.ours)
+        except LedgerFailed:
+            raise
         except MesofhirError as why:
             for link in why.links if isinstance(why, Doubled) else ():
                 exchange.note(link, "blocked")
@@ -149,4 +206,6 @@ class _Run:
             result.exit_code = why.exit_code if why.exit_code != 1 else NotAllDone.exit_code
         for m in made:
             result.outcomes.setdefault(m.link, "refused")
+        if result.code in (0, NotAllDone.exit_code) and not options.dry_run:
+            self.ledger.handled(work.history.key, work.said)
         return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mesofhir.mapping import Link
 
@@ -16,6 +16,7 @@ Outcome = Literal[
     "absent",
     "found",
     "skipped",
+    "conflict",
     "blocked",
     "named",
     "document",
@@ -27,12 +28,13 @@ Outcome = Literal[
 """
 =============  ==================================================================================
  created        was not on the server
- changed        was there and said something else where the clinic states something
- unchanged      was there and says all that the clinic states
+ changed        was there, and says now what the clinic has changed
+ unchanged      there is nothing new that the clinic states
  withdrawn      marked ``entered-in-error``
  absent         to be withdrawn, and not there
  found          the EHR has it as its own (a person, an allergy): used, not written
  skipped        not sent, since what the EHR holds contradicts it
+ conflict       changed here and on the server, differently: left as it is
  blocked        there in a form that cannot be written over: left as it is
  named          a practitioner whom the EHR does not have and cannot be given: referred to by identifier and name
  document       the server takes it in no form of its own: it stands in the summary of its cycle
@@ -45,14 +47,19 @@ Outcome = Literal[
 DONE = frozenset({"created", "changed", "unchanged", "withdrawn", "absent", "found", "named", "document", "filed"})
 
 
+WOULD: Final = {"created": "create", "changed": "update", "withdrawn": "withdraw"}
+"""What a dry run calls what a push would do."""
+
+
 @dataclass(frozen=True)
 class Remark:
     """Something about one record that a person should see; no patient data.
 
-    :param kind: what sort of remark: ``replaced`` (a value of the server's was overwritten or taken away),
-        ``left`` (a value of the clinic's was not written), ``more`` (a list holds what the clinic does not
-        state), ``differs`` (what belongs to the EHR says something else), ``server`` (the server's own words),
-        or an outcome that needs a reason
+    :param kind: what sort of remark: ``kept`` (a value that only the server's side changed), ``conflict`` (one that
+        both sides changed), ``replaced`` (one of the server's that was overwritten, as a person decided), ``left`` (a
+        value of the clinic's that could not be written), ``more`` (a list holds what the clinic does not state),
+        ``differs`` (what belongs to the EHR says something else), ``moved`` (it was another patient's), ``server``
+        (the server's own words), or an outcome that needs a reason
     :param path: the place in the resource
     """
 
@@ -72,6 +79,10 @@ class Result:
 
     :param stopped: why nothing more of it was done; "" if it was done
     :param exit_code: 0, or that of what stopped it
+    :param references: what the server calls them
+    :param fields: the values that went to what was changed
+    :param planned: nothing was sent: the outcomes are what a push would do
+    :param resumed: an earlier run came past it already
     """
 
     key: str
@@ -80,6 +91,9 @@ class Result:
     stopped: str = ""
     exit_code: int = 0
     references: dict[Link, str] = field(default_factory=dict)
+    fields: dict[Link, tuple[str, ...]] = field(default_factory=dict)
+    planned: bool = False
+    resumed: bool = False
 
     @property
     def code(self) -> int:
@@ -88,8 +102,8 @@ class Result:
             return self.exit_code
         if "unknown" in self.outcomes.values():
             return 6
-        done = all(o in DONE for o in self.outcomes.values()) and all(r.kind != "left" for r in self.remarks)
-        return 0 if done else 4
+        done = all(o in DONE for o in self.outcomes.values())
+        return 0 if done and not any(r.kind in ("left", "conflict") for r in self.remarks) else 4
 
     def lines(self) -> list[dict[str, Any]]:
         """The history in a report file: one line a resource, no patient data."""
@@ -102,7 +116,8 @@ class Result:
                 "table": link.table,
                 "key": link.key,
                 "type": link.kind,
-                "outcome": outcome,
+                "outcome": WOULD.get(outcome, outcome) if self.planned else outcome,
+                "fields": list(self.fields.get(link, ())),
                 "reference": self.references.get(link, ""),
                 "remarks": remarks.get(link, []),
             }
@@ -120,11 +135,15 @@ class Summary:
     counts: Counter[str] = field(default_factory=Counter)
     remarks: Counter[str] = field(default_factory=Counter)
     codes: Counter[int] = field(default_factory=Counter)
+    resumed: int = 0
+    _shared: set[Link] = field(default_factory=set, repr=False)
 
     def add(self, result: Result) -> None:
         self.histories += 1
         self.stopped += bool(result.stopped)
-        self.counts.update(result.outcomes.values())
+        self.resumed += result.resumed
+        self.counts.update(outcome for link, outcome in result.outcomes.items() if link not in self._shared)
+        self._shared |= {link for link in result.outcomes if link.kind == "Practitioner"}  # of several histories
         self.remarks.update(r.kind for r in result.remarks)
         self.codes[result.code] += 1
 

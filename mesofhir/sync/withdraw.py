@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mesofhir.fhir.withdrawal import is_withdrawn
-from mesofhir.sync.change import withdrawal
-from mesofhir.sync.delivery import TRIES, Contended
+from mesofhir.sync.change import taken_back
+from mesofhir.sync.delivery import TRIES, Contended, wait
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.former import all_kinds
 from mesofhir.sync.people import PEOPLE
@@ -18,17 +18,24 @@ def withdraw(exchange: Exchange) -> None:
     """
     exchange.name_people(needed=False)
     ours = {m.link for m in exchange.made if m.link.kind not in PEOPLE}
+    summaries = [m.link for m in exchange.made if m.link.kind == DOCUMENT]
+    links = [*all_kinds(exchange.made, exchange.clinic), *summaries]
+    exchange.recall(links)
     for attempt in range(TRIES):
-        exchange.wait(attempt)
-        summaries = [m.link for m in exchange.made if m.link.kind == DOCUMENT]
-        found = exchange.find([*all_kinds(exchange.made, exchange.clinic), *summaries])
+        wait(exchange.pause, attempt)
+        found = exchange.find(links)
         for link in ours - found.keys():
             exchange.note(link, "absent")
+        standing = {}
         for link, x in found.items():
             exchange.check_subject(link, x)
             exchange.call(link, x)
             if is_withdrawn(x):
                 exchange.note(link, "unchanged")
-        if exchange.apply([withdrawal(link, x) for link, x in found.items() if not is_withdrawn(x)]):
+            else:
+                standing[link] = x
+        judge, entries = exchange.judge, exchange.entries
+        bases = {link: entries[link].base if link in entries else None for link in standing}
+        if exchange.apply([judge.withdrawal(link, x, bases[link], taken_back) for link, x in standing.items()]):
             return
     raise Contended("others changed the resources that were to be withdrawn all the time; withdraw again")

@@ -19,7 +19,7 @@ from mesofhir.mapping import Clinic, Link
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.records import TreatmentHistory, plain, sorted_by_key
 from mesofhir.server import Server, find_preset
-from mesofhir.sync import Options, Result, iter_pull, iter_push
+from mesofhir.sync import Ledger, Options, Result, iter_pull, iter_push
 from tests.contract.histories import Tree, history
 from tests.servers import FhirServer
 
@@ -88,6 +88,14 @@ class Place:
     server: Server
     ehr: Ehr
     requests: list[str] = field(default_factory=list)  # of the last push or pull
+    ledger: Ledger = field(init=False)  # what the clinic's computer knows, push after push
+
+    def __post_init__(self) -> None:
+        self.lose_ledger()
+
+    def lose_ledger(self) -> None:
+        """As on another computer."""
+        self.ledger = Ledger(None, self.fhir.url, self.clinic.namespace)
 
     @property
     def is_hapi(self) -> bool:
@@ -97,7 +105,7 @@ class Place:
 
     def results(self, *trees: Tree | TreatmentHistory, **options: Any) -> list[Result]:
         """Push; people are made unless the options say otherwise."""
-        known = {"create_people": not options.get("withdraw"), **options}
+        known = {"create_people": not options.get("withdraw"), "ledger": self.ledger, **options}
         server = known.pop("server", self.server)
         histories = [history(t) if isinstance(t, dict) else t for t in trees]
         with logged() as self.requests:

@@ -100,42 +100,96 @@ def test_it_survives_a_push_that_changes_something_else(place: Place, edit: Edit
     edited["meta"]["profile"].sort()  # a set, in any order on HAPI
     now["meta"]["profile"].sort()
     assert [p for p in changes(edited, now) if not p.startswith(OURS)] == ["$.location.display"]
-    assert [r.path for r in result.remarks if r.kind == "replaced"] == ["$.location.display"]
+    assert list(result.fields.values()) == [("place",)]
+    assert {r.kind for r in result.remarks} <= {"more"}
     assert [v for n, v in place.versions().items() if n != name] == [1] * 6
 
 
-STATED: dict[str, tuple[Edit, str]] = {
-    "the room": (lambda x: x["location"].update(display="Stanza 12"), "$.location.display"),
-    "the room, taken away": (lambda x: x.pop("location"), ""),
-    "the status": (lambda x: x.update(status="stopped"), "$.status"),
-    "when it was": (lambda x: x["performedPeriod"].update(start="2026-03-03"), "$.performedPeriod.start"),
+STATED: dict[str, tuple[Edit, str, list[str]]] = {
+    # what an EHR does, where it stands, the fields of ours that it concerns
+    "the room": (lambda x: x["location"].update(display="Stanza 12"), "$.location.display", ["place"]),
+    "the room, taken away": (lambda x: x.pop("location"), "", ["place"]),
+    "the status": (lambda x: x.update(status="stopped"), "$.status", ["status"]),
+    "when it was": (
+        lambda x: x["performedPeriod"].update(start="2026-03-03"), "$.performedPeriod.start", ["start"],
+    ),
     "when it was, at a point in time": (
-        lambda x: (x.pop("performedPeriod"), x.update(performedDateTime="2026-03-03")), "$.performedDateTime",
+        lambda x: (x.pop("performedPeriod"), x.update(performedDateTime="2026-03-03")), "", ["start"],
     ),
     "the site": (
         lambda x: x["bodySite"][0].update(coding=[{"system": "http://snomed.info/sct", "code": "45048000"}]),
-        "$.bodySite[0]",
+        "$.bodySite[0]", ["site"],
     ),
     "a number in an extension": (
         lambda x: next(e for e in x["extension"] if "points" in e["url"]).update(valuePositiveInt=21), "$.extension",
+        ["points"],
     ),
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "ledger lost"])
 @pytest.mark.parametrize("name", STATED)
-def test_what_the_clinic_states_wins_and_is_reported(place: Place, name: str) -> None:
-    edit, path = STATED[name]
+def test_what_only_the_ehr_changed_stays_and_is_told(place: Place, name: str, lost: bool) -> None:
+    """Also where nobody remembers what was pushed: the history of the resource proves it."""
+    edit, path, fields = STATED[name]
     tree = with_site()
+    where = name_of(place.pushed(tree), *SESSION)
+    edited = place.ehr.edit(where, lambda x: (edit(x), EDITS["a note"](x)))
+    if lost:
+        place.lose_ledger()
     result = place.pushed(tree)
-    where = name_of(result, *SESSION)
-    place.ehr.edit(where, lambda x: (edit(x), EDITS["a note"](x)))
+    assert set(outcomes(result)) == {"found", "unchanged"}
+    assert lost or [line.split()[1] for line in place.requests] == ["/Patient/_search"]
+    record(tree, "sessions")["needle_gauge"] = 27
     result = place.pushed(tree)
-    assert named(result, "changed") == [SESSION]
-    assert {r.kind for r in result.remarks} == ({"replaced"} if path else set())
-    assert not path or any(r.path.startswith(path) for r in result.remarks), said(result)
-    assert place.ehr.read(where)["note"] == [{"authorString": "EHR", "text": "Seen at the ward round."}]
-    [item] = place.pull()
-    equal(history(tree), item.history, exact=place.is_hapi)
+    assert (named(result, "changed"), list(result.fields.values())) == ([SESSION], [("needle_gauge",)])
+    kept = [r for r in result.remarks if r.kind == "kept"]
+    assert len(kept) == len(fields)
+    assert all(any(f"`{f}`" in r.text for r in kept) for f in fields), said(result)
+    assert not path or any(r.path.startswith(path) for r in kept), said(result)
+    now = place.ehr.read(where)
+    for element in ("status", "location", "bodySite", "performedPeriod", "performedDateTime", "note"):
+        assert now.get(element) == edited.get(element), element
+    place.lose_ledger()  # what we let stand, our own signature does not claim
+    assert set(outcomes(place.pushed(tree))) == {"found", "unchanged"}
+    assert place.ehr.read(where)["meta"]["versionId"] == now["meta"]["versionId"]
+
+
+CLINICS: dict[str, Edit] = {
+    "the room": lambda r: r.update(place="Sala 7"),
+    "when it was": lambda r: r.update(start="2026-03-04"),
+    "the site": lambda r: r.update(site="knee"),
+    "a number in an extension": lambda r: r.update(points=22),
+}
+
+
+@pytest.mark.parametrize("side", ["", "theirs", "ours"])
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "ledger lost"])
+@pytest.mark.parametrize("name", CLINICS)
+def test_what_both_changed_is_a_conflict_until_a_person_decides(
+    place: Place, name: str, lost: bool, side: str
+) -> None:
+    edit, path, _ = STATED[name]
+    tree = with_site()
+    where = name_of(place.pushed(tree), *SESSION)
+    edited = place.ehr.edit(where, edit)
+    CLINICS[name](record(tree, "sessions"))
+    record(tree, "sessions")["needle_gauge"] = 27
+    if lost:
+        place.lose_ledger()
+    result = place.push(tree, side=side)
+    conflicts = [r for r in result.remarks if r.kind == "conflict" and r.link[::2] == SESSION]
+    assert result.code == (0 if side else 4), said(result)
+    assert bool(conflicts) == (not side)
+    assert all(r.path.startswith(path) for r in conflicts)
+    assert SESSION in named(result, "changed")  # the needle, in any case
+    now = place.ehr.read(where)
+    element = path.split(".")[1].split("[")[0]
+    assert (now[element] == edited[element]) == (side != "ours" and element != "extension")
+    again = place.push(tree)
+    assert place.ehr.read(where)["meta"]["versionId"] == now["meta"]["versionId"]
+    assert again.code == (0 if side else 4)
+    assert SESSION in named(again, "unchanged" if side else "conflict")
 
 
 def test_what_the_clinic_does_not_state_is_theirs_and_comes_back(place: Place) -> None:
@@ -181,8 +235,8 @@ def test_another_unit_is_left_alone_and_reported(place: Place, also: bool) -> No
         record(tree, "sessions")["place"] = "Sala 2"
     result = place.push(tree)
     assert result.code == 4
-    assert named(result, "changed" if also else "blocked") == [SESSION]
-    assert len(said(result, "left")) == 1
+    assert named(result, "changed" if also else "conflict") == [SESSION]
+    assert len(said(result, "conflict")) == 1
     now = place.ehr.read(name)
     assert [e["valueQuantity"] for e in now["extension"] if "depth" in e["url"]] == [theirs]
     assert now["location"]["display"] == ("Sala 2" if also else "Sala 1")
@@ -194,11 +248,16 @@ def test_marked_entered_in_error_by_the_ehr(place: Place) -> None:
     record(tree, "cycles")["scores"] = [{"key": "P1-N", "scale": "nrs", "value": 5}]
     name = name_of(place.pushed(tree), "Observation", "P1-N")
     place.ehr.edit(name, lambda x: x.update(status="entered-in-error"))
+    assert place.push(tree).code == 0  # nothing new is stated
+    record(tree, "scores")["value"] = 6
     result = place.push(tree)
     assert named(result, "blocked") == [("Observation", "P1-N")]
     assert result.code == 4
     record(tree, "scores")["status"] = None
-    result = place.pushed(tree)
+    result = place.push(tree)
+    assert (result.code, len(said(result, "conflict"))) == (4, 1)
+    assert place.ehr.read(name)["status"] == "entered-in-error"
+    result = place.pushed(tree, side="ours")
     assert named(result, "changed") == [("Observation", "P1-N")]
     assert place.ehr.read(name)["status"] == "final"
 
@@ -215,7 +274,7 @@ def test_a_drug_that_the_clinic_no_longer_states_goes_and_theirs_stays(place: Pl
     place.ehr.edit(name, add)
     dropped = record(tree, "mixtures")["drugs"].pop()
     result = place.push(tree)
-    assert any("ingredient" in x and "took the place" in x for x in said(result)), said(result)
+    assert list(result.fields.values()) == [("drugs",)]
     assert any("drugs" in x and "stay" in x for x in said(result)), said(result)
     now = place.ehr.read(name)["contained"][0]["ingredient"]
     assert theirs in now
