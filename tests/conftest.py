@@ -58,6 +58,12 @@ def namespace() -> str:
     return f"https://clinic.example/{uuid4()}"
 
 
+@pytest.fixture(autouse=True)
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes to the data folder of who runs it (ledgers)."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "own-data"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker:

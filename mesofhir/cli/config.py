@@ -43,6 +43,7 @@ _SERVER: Final[Mapping[str, type]] = {
     "timeout": int,
     "create_people": bool,
     "preset": str,
+    "ledger": str,
 }
 _TABLES: Final = ("servers", "sandbox", "strengths", "identifiers")
 _SANDBOX: Final[Mapping[str, type]] = {"suffix": str}
@@ -60,6 +61,7 @@ class ServerConfig:
     :param concurrency: histories that are pushed at the same time
     :param timeout: seconds that one attempt of a request may take, from its first to its last byte
     :param preset: the name of a preset, or a file (``.toml``)
+    :param ledger: the file that remembers what was pushed there
     """
 
     url: str
@@ -74,6 +76,7 @@ class ServerConfig:
     timeout: int | None = None
     create_people: bool | None = None
     preset: str | None = None
+    ledger: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ class _Reader:
             raise self._wrong(f"{place}.concurrency", "out of range", f"1 to {_MOST_JOBS}")
         if not 1 <= values.get("timeout", 1) <= _LONGEST:
             raise self._wrong(f"{place}.timeout", "out of range", f"1 to {_LONGEST} seconds")
-        for name in ("secret_file", "ca"):
+        for name in ("secret_file", "ca", "ledger"):
             if name in values:  # beside the configuration, wherever one stands
                 values[name] = self.path.parent / Path(values[name]).expanduser()
         if values.get("preset", "").endswith(".toml"):

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from mesofhir.cli.words import Voice
+from mesofhir.errors import UsageError
 
 Function = Callable[..., Any]
 FILE: Final = click.Path(path_type=Path)
@@ -137,6 +138,52 @@ connecting = _gathered(
 language = click.option(
     "--language", type=click.Choice(["it", "en"]), default="en", show_default=True, help="Italian or English."
 )
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """What a push may decide, and whether it sends anything."""
+
+    dry_run: bool
+    resume: bool
+    ours: bool
+    theirs: bool
+    moved: bool
+
+    def options(self) -> dict[str, Any]:
+        """As :class:`mesofhir.sync.Options` has them.
+
+        :raises UsageError: they contradict each other
+        """
+        if self.ours and self.theirs:
+            raise UsageError("--ours and --theirs: one of the two, not both")
+        if self.dry_run and self.resume:
+            raise UsageError("--dry-run and --resume: a dry run leaves nothing to go on with")
+        side = "ours" if self.ours else "theirs" if self.theirs else ""
+        return {"dry_run": self.dry_run, "resume": self.resume, "side": side, "moved": self.moved}
+
+
+deciding = _gathered(
+    "deciding",
+    Deciding,
+    click.option(
+        "--dry-run", is_flag=True,
+        help="Ask the server, say what would be done and why, and send nothing.",
+    ),
+    click.option("--resume", is_flag=True, help="Go on with the push that was interrupted."),
+    click.option("--ours", is_flag=True, help="Where both sides changed a value, the clinic's is right."),
+    click.option("--theirs", is_flag=True, help="Where both sides changed a value, the server's is right."),
+    click.option(
+        "--moved", is_flag=True,
+        help="Records may go to another patient: what stands there is marked entered-in-error.",
+    ),
+)  # fmt: skip
+
+remembering = click.option(
+    "--ledger", metavar="FILE", type=FILE, envvar="MESOFHIR_LEDGER",
+    help="What is known of the server [default: one for each server and namespace, in the user's data folder].",
+)  # fmt: skip
+
 
 writing = click.option(
     "--to", metavar="FORMAT", default="", help="Format of DST [default: from its name]."

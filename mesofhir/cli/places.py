@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mesofhir.mapping import Clinic
     from mesofhir.records import Strengths
     from mesofhir.server import Auth, Preset, Server
+    from mesofhir.sync import Ledger
     from mesofhir.terminology import Terminology
 
 SUFFIX_FILE: Final = "sandbox-suffix"
@@ -233,6 +234,33 @@ def _secret(said: ServerConfig) -> Any:
         f"{said.auth} authentication needs a secret: --secret-env VAR names the variable that holds it, "
         "--secret-file FILE the file (never the command line)"
     )
+
+
+def ledger(named: Path | None, place: Place, clinic: Clinic, *, dry: bool = False) -> Ledger:
+    """What is known of a server: in the file that was named, else in the configuration, else in the user's data
+    folder.
+
+    :param dry: make no file where there is none
+    :raises MesofhirError: it cannot be used, or another push is using it
+    """
+    from mesofhir.sync.ledger import Ledger
+
+    path = ledger_path(named, place, clinic)
+    return Ledger(None if dry and not path.exists() else path, url(place), clinic.namespace)
+
+
+def ledger_path(named: Path | None, place: Place, clinic: Clinic) -> Path:
+    """Where the ledger of a server is."""
+    from mesofhir.sync.ledger import default_path
+
+    return named or place.said.ledger or default_path(url(place), clinic.namespace)
+
+
+def url(place: Place) -> str:
+    """The base URL of a server, normalised."""
+    from mesofhir.server.address import Address
+
+    return Address.parse(place.said.url, allow_http=True).url
 
 
 @dataclass

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,15 @@ from mesofhir.cli import config, places, sources
 from mesofhir.cli.ending import Ending
 from mesofhir.cli.options import (
     Connecting,
+    Deciding,
     General,
     Reading,
     common,
     connecting,
+    deciding,
     general,
     reading,
+    remembering,
     reporting,
 )
 from mesofhir.cli.report import Report
@@ -32,7 +35,6 @@ from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, UsageError
 if TYPE_CHECKING:
     from mesofhir.formats import Item
     from mesofhir.mapping import Clinic
-    from mesofhir.records import TreatmentHistory
     from mesofhir.server import Server
     from mesofhir.sync import Options, Result, Summary
 
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     "--files", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
     help="Folder for what the server takes in no form: a bundle for each history, for an interface engine to load.",
 )
+@deciding
+@remembering
 @reporting("What became of each resource")
 @reading
 @connecting
@@ -72,16 +76,21 @@ def command(
     jobs: int | None,
     withdraw: bool,
     files: Path | None,
+    deciding: Deciding,
+    ledger: Path | None,
 ) -> int:
     """Bring histories to a FHIR server: nothing twice, nothing erased.
 
-    The source is read to its end first: if anything in it is invalid, nothing is sent. What the server has
-    already is compared, and only differences are sent; what an EHR has added stays. People are found by their
-    identifiers; a history whose patient is not found, or found twice, is left out and told.
+    The source is read to its end first: if anything in it is invalid, nothing is sent. Only what the clinic has
+    changed since the last push is sent; what an EHR has added or changed stays, and what both have changed is left
+    and told. People are found by their identifiers; a history whose patient is not found, or found twice, is left
+    out and told. What was sent, and what became of it, is remembered in a ledger, so that a push that was cut off
+    doubles and loses nothing.
 
     \b
     Examples:
       mesofhir push clinic.json https://fhir.example.org/r4 --namespace https://clinic.example/mesotherapy
+      mesofhir push clinic.json hospital --dry-run                 # what would it do?
       mesofhir push clinic-csv/ hospital --report push.ndjson      # hospital: see mesofhir.toml
       mesofhir push examples.ndjson https://hapi.fhir.org/baseR4 --withdraw
     """
@@ -97,6 +106,7 @@ def command(
         jobs=jobs or place.said.concurrency or 1,
         withdraw=withdraw,
         files=files,
+        **deciding.options(),
     )
     with (
         place.open(voice.warn) as opened,
@@ -119,7 +129,13 @@ def command(
                 voice.warn(f"{source} holds no history of {clinic.namespace}: is that the right namespace?")
             voice.say("nothing to send")
             return 0
-        return _Push(voice, written, opened, clinic, options, survey.histories).run(items)
+        with places.ledger(ledger, place, clinic, dry=options.dry_run) as remembered:
+            if remembered.lost:
+                voice.warn(remembered.lost)
+            if options.resume and not remembered.interrupted:
+                raise UsageError("there is no interrupted push to resume; push without --resume")
+            options = replace(options, ledger=remembered)
+            return _Push(voice, written, opened, clinic, options, survey.histories).run(items)
 
 
 @dataclass
@@ -142,11 +158,12 @@ class _Push:
         from mesofhir.sync import Summary, iter_push
 
         summary, failure = Summary(), None
+        options = replace(self.options, stop=self.ending.is_set)
         with places.requests_counted() as requests, _gently(self.voice, self.ending) as interrupted:
             try:
                 self.server.capabilities()  # a wrong URL ends here, and says so
                 with self.voice.counting("pushed", self.total) as counter:
-                    for result in iter_push(self._fed(items), self.server, self.clinic, self.options):
+                    for result in iter_push(self._fed(items), self.server, self.clinic, options):
                         summary.add(result)
                         self._tell(result)
                         counter.add()
@@ -159,7 +176,7 @@ class _Push:
         self._more()
         return self._end(summary, requests.count, failure, interrupted.is_set())
 
-    def _fed(self, items: Iterable[Item]) -> Iterator[TreatmentHistory]:
+    def _fed(self, items: Iterable[Item]) -> Iterator[Item]:
         """The histories, until it is time to end: those that were begun are brought to their end.
 
         :raises InvalidInput: the source is another one than it was when it was checked
@@ -170,10 +187,12 @@ class _Push:
             if item.faults:
                 raise InvalidInput(item.faults)
             if item.history is not None:
-                yield item.history
+                yield item
 
     def _tell(self, result: Result) -> None:
         self.report.add(*result.lines())
+        for line in result.plan():
+            click.echo(line)
         if result.stopped:
             self._show("stopped", f"error: history {result.key} was stopped: {result.stopped}")
         for remark in result.remarks:
@@ -201,13 +220,14 @@ class _Push:
             codes.add(failure.exit_code)
             self.voice.error(failure)
         if interrupted and left:
-            words = f"interrupted: {summary.histories} of {self.total} histories were handled; push again to go on"
+            words = f"interrupted: {summary.histories} of {self.total} histories were handled; `push --resume` goes on"
             self.voice.error(Interrupted(words))
         elif left:
             why = "the server does not answer, or does not let us in" if 5 in codes else "it could not go on"
             self.voice.error(NotAllDone(f"{number(left, 'history', 'histories')} not tried: {why}"))
         done, stopped, counts = summary.histories, summary.stopped, summary.counts
-        return Ending(self.total, done, stopped, counts, requests, frozenset(codes), interrupted).tell(self.voice)
+        numbers = (self.total, done, stopped, counts, requests, frozenset(codes), interrupted)
+        return Ending(*numbers, summary.resumed, summary.planned).tell(self.voice)
 
 
 def _late(error: MesofhirError) -> MesofhirError:

@@ -38,10 +38,17 @@ VERBS: Final[Mapping[str, Verb]] = {
     "pull": Verb("pull", "Fetch histories from a FHIR server."),
     "server": Verb("server", "Look at a FHIR server."),
     "profiles": Verb("profiles", "Show the FHIR profiles, and put them on a server."),
+    "ledger": Verb("ledger", "Say what was sent to a server, and settle what nobody knows the outcome of."),
     "support-bundle": Verb("support_bundle", "Write down what a help desk needs to know, without patient data."),
     "schema": Verb("schema", "Print the JSON Schema of a treatment history."),
 }
 ALIASES: Final[Mapping[str, str]] = {"export": "convert"}
+LEDGER_VERBS: Final[Mapping[str, Verb]] = {
+    "status": Verb("ledger_status", "Say what was done, and what is pending, unknown or refused, per server."),
+    "resolve": Verb(
+        "ledger_resolve", "Settle what is pending or unknown: look for it on the server, compare, and ask of the rest."
+    ),
+}
 SERVER_VERBS: Final[Mapping[str, Verb]] = {
     "check": Verb(
         "server_check",

@@ -66,12 +66,18 @@ class Made:
             raise RuntimeError(f"{self.link.kind} of {self.link.table} cannot be read back")
         return found
 
+    @property
+    def forms(self) -> list[Shape]:
+        """All shapes that such a resource may have, the one that the row takes now first."""
+        others = shapes_of(self.clinic).get((self.link.kind, self.link.table), ())
+        return [self.shape, *(s for s in others if s is not self.shape)]
+
     @cached_property
     def stated(self) -> Values:
         """All values that the record states: what is cleared is among them, and what is not stated is not."""
         copies = {name: v for name, v in self.says.values.items() if name[0] == "="}
         others: Values = {}  # cleared, with a place in another form of the resource
-        for shape in shapes_of(self.clinic)[self.link.kind, self.link.table]:
+        for shape in self.forms:
             others |= {name: v for name, v in values(shape, self.row).items() if not v}
         return {**copies, **others, **values(self.shape, self.row)}
 
@@ -114,8 +120,7 @@ class Made:
 
         Such a resource is neither read nor written.
         """
-        siblings = shapes_of(self.clinic)[self.link.kind, self.link.table]
-        return not any(readable(s, theirs, self.world) for s in siblings)
+        return not any(readable(s, theirs, self.world) for s in self.forms)
 
     @property
     def handle(self) -> str:

@@ -100,7 +100,7 @@ class Judge:
         return base | dict.fromkeys(unseen, UNREADABLE) if newer else None
 
     def _said(self, m: Made, x: Mapping[str, Any]) -> Said | None:
-        return said(x, [m.shape, *shapes_of(self.clinic)[m.link.kind, m.link.table]], m.world)
+        return said(x, m.forms, m.world)
 
     def _decided(self, m: Made, x: Resource, base: Tokens | None, gone: Set[str]) -> Decision:
         ours = self.hashes(m.link, m.stated)
@@ -166,7 +166,7 @@ class Judge:
 
     def _left_by(self, link: Link, x: Resource, new: Resource, base: Tokens | None) -> Tokens:
         """What of a base a withdrawal does not touch."""
-        shapes, world = shapes_of(self.clinic)[link.kind, link.table], World(self.clinic.namespace)
+        shapes, world = shapes_of(self.clinic).get((link.kind, link.table), []), World(self.clinic.namespace)
         before, then = said(x, shapes, world), said(new, shapes, world)
         if before is None or then is None:
             return {}
@@ -225,8 +225,7 @@ def _overlay(m: Made, found: Said, merged: Merge, hashes: Hashes, *, gentle: boo
         elif v is not None:
             row.pop(name, None)
     leave = {n[1:] for n in [*merged.of(Verdict.THEIRS), *merged.of(Verdict.CONFLICT)] if n[0] == "="}
-    siblings = shapes_of(m.clinic)[m.link.kind, m.link.table]
-    shape = next((s for s in siblings if s.takes(row)), m.shape)
+    shape = next((s for s in m.forms if s.takes(row)), m.shape)
     return Overlay(row, shape, frozenset(leave), gentle)
 
 

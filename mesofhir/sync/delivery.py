@@ -134,7 +134,7 @@ class Delivery:
         """
         creates = [w for w in writes if w.method == "create"]
         updates = [w for w in writes if w.method == "update"]
-        there = self._there(creates, self._blind(creates))
+        there = self._there(creates, self.blind(creates))
         out = self._told([*there.values()])
         creates = [w for w in creates if w.link not in there]
         for some, send in ((creates, self._create), (updates, self._update)):
@@ -167,14 +167,14 @@ class Delivery:
             return self.limits.parts([(w, w.resource) for w in wave])
         return ([w] for w in wave)
 
-    def _blind(self, writes: Iterable[Write]) -> set[str]:
+    def blind(self, writes: Iterable[Write]) -> set[str]:
         """The types whose creates are not conditional: as the plan says, or as the server has shown."""
         kinds = {w.link.kind for w in writes}
         return {kind for kind in kinds if self.plan.of(kind).blind} | self.finder.blind(kinds)
 
     def _not_doubled(self, created: Sequence[Write]) -> None:
         """:raises Doubled: another made one of these between our search and our create"""
-        blind = self._blind(created)
+        blind = self.blind(created)
         self.finder.only([w.link for w in created if w.link.kind in blind], self.subject)
 
     # --- create -------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ class Delivery:
         done: list[Sent] = []
         for attempt in range(TRIES):
             wait(self.pause, attempt)
-            links, blind = [w.link for w in part], self._blind(part)
+            links, blind = [w.link for w in part], self.blind(part)
             if attempt:
                 there = self._there(part, blind)
                 done += there.values()
@@ -198,7 +198,7 @@ class Delivery:
                 if why.status == 409:  # another made one of these first: ask again
                     continue
                 self.finder.learn_from(why, (link.kind for link in links))
-                if self._blind(part) == blind:
+                if self.blind(part) == blind:
                     error = self._explained(why, links)
                     return self._told([*done, *(Sent(w, "refused", step, error=error) for w in part)])
                 continue

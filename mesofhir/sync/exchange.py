@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -95,6 +96,7 @@ class Exchange:
         self.persons: dict[Link, Entry] = {}
         self.sought: dict[Link, Decision] = {}  # what is being sent
         self.versions: dict[Link, str] = {}  # what was read
+        self.moving: set[Link] = set()  # what would be made anew for this patient
         self.judge = Judge(self.clinic, self.ledger.tokens, self.side, self.names, self.ours)
         how = (self.server, self.clinic, self.plan, self.finder)
         self.delivery = Delivery(*how, self, "", self.names, self.ours, self.limits, self.pause)
@@ -174,7 +176,10 @@ class Exchange:
         waiting = [link for link, e in self.entries.items() if e.state in OPEN]
         lost = self.settle(waiting)
         if lost:
-            raise self._lost(lost, "nobody can tell whether it arrived: see `mesofhir ledger resolve`")
+            raise self._lost(
+                lost, f"nobody can tell yet whether it arrived: push again in {LATE.seconds // 60} minutes, or see "
+                "`mesofhir ledger resolve`"
+            )  # fmt: skip
 
     def settle(self, links: Iterable[Link], *, again: bool = True) -> list[Link]:
         """Look for what was sent and never answered.
@@ -192,7 +197,7 @@ class Exchange:
                 now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x), base=e.sought)
             elif x is not None and not e.id:  # it is there, and says something else by now
                 now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x))
-            elif again and (e.id or e.step != UNGUARDED):
+            elif again and (e.id or e.step != UNGUARDED or _long_ago(e)):
                 now[link] = settled(e, "done") if e.id else None
             else:
                 out.append(link)
@@ -260,7 +265,7 @@ class Exchange:
         held: list[Held] = []
         waiting = {m.link: m for m in items if not (m.link in self.entries and self.entries[m.link].id)}
         if self.dry:
-            found = self.finder.only(waiting, self.subject)
+            found = self.finder.only(waiting.keys() - self.moving, self.subject)
             held = [(waiting[link], x) for link, x in found.items()]
             for link in waiting.keys() - found.keys():
                 self.note(link, "created")
@@ -345,7 +350,7 @@ class Exchange:
                 self._remember({link: None})
             else:
                 self.entries.pop(link)
-                self.note(link, "created")
+                self.moving.add(link)
 
     # --- decisions ----------------------------------------------------------------------------------------
 
@@ -465,10 +470,11 @@ class Exchange:
     def intend(self, writes: Sequence[Write], step: str) -> None:
         """Into the ledger, before they are sent."""
         now: dict[Link, Entry | None] = {}
+        blind = self.delivery.blind(writes)
         for w in writes:
             d = self.sought[w.link]
             e = self.entries.get(w.link) or Entry("pending", patient=self.whose)
-            guarded = step if w.method == "update" or w.condition else UNGUARDED
+            guarded = step if w.method == "update" or w.link.kind not in blind else UNGUARDED
             method = "withdraw" if d.outcome == "withdrawn" else w.method
             now[w.link] = replace(
                 e, state="pending", sought=d.base, method=method, step=guarded, id=w.id, patient=e.patient or self.whose
@@ -553,6 +559,12 @@ class Exchange:
 
 UNGUARDED: Final = "unguarded"
 """The step of a create that the server would do twice."""
+LATE: Final = timedelta(minutes=5)
+"""After so long no request is under way any more: what is not there by then, never arrived."""
+
+
+def _long_ago(e: Entry) -> bool:
+    return bool(e.at) and datetime.now(UTC) - datetime.fromisoformat(e.at) > LATE
 
 
 def _element(path: str) -> str:

@@ -61,7 +61,7 @@ def said(resource: Row, m: Made, link: Link) -> Said | None:
 
     :param m: any resource of the record
     """
-    return saying.said(resource, shapes_of(m.clinic)[link.kind, link.table], m.world)
+    return saying.said(resource, shapes_of(m.clinic).get((link.kind, link.table), [m.shape]), m.world)
 
 
 def still(then: Row, m: Made, link: Link) -> Made | None:

@@ -20,9 +20,9 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -73,6 +73,7 @@ class Entry:
     :param sought: while it is pending or unknown: what it is to say
     :param method: how it was last sent: ``create``, ``update`` or ``withdraw``; "": never
     :param step: by which step of the plan
+    :param at: when that was remembered
     """
 
     state: State
@@ -83,13 +84,56 @@ class Entry:
     sought: Tokens | None = None
     method: str = ""
     step: str = ""
+    at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a ledger says, to be told.
+
+    :param counts: state → how many resources
+    :param open: what is pending, unknown or refused: the hash of the record, type, state, id, version, method, step,
+        time
+    """
+
+    server: str
+    namespace: str
+    counts: dict[str, int]
+    open: list[dict[str, str]]
+    interrupted: bool
+
+
+def look(path: Path) -> Look:
+    """Look at a ledger, also while a push is using it.
+
+    :raises UsageError: it is none
+    """
+    names = ("record", "type", "state", "id", "version", "method", "step", "at")
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            about = dict(db.execute("SELECT name, value FROM about"))
+            counts = dict(db.execute("SELECT state, count(*) FROM resource GROUP BY state"))
+            rows = db.execute(
+                "SELECT record, type, state, id, version, method, step, at FROM resource "
+                "WHERE state IN ('pending', 'unknown', 'refused') ORDER BY state, at, type, record"
+            ).fetchall()
+            said = about["server"], about["namespace"]
+    except (sqlite3.Error, KeyError) as error:
+        raise UsageError(f"{path}: not a ledger ({error})") from None
+    states = {state: counts.get(state, 0) for state in STATES}
+    return Look(*said, states, [dict(zip(names, row, strict=True)) for row in rows], "running" in about)
+
+
+def folder() -> Path:
+    """Where ledgers are, if nobody says otherwise: in the user's data folder."""
+    return user_data_path("mesofhir") / "ledgers"
 
 
 def default_path(url: str, namespace: str) -> Path:
-    """Where the ledger of a server and a namespace is, if nobody says otherwise: in the user's data folder."""
+    """Where the ledger of a server and a namespace is, if nobody says otherwise."""
     host = "".join(c if c.isalnum() or c in ".-" else "-" for c in urlsplit(url).netloc.rpartition("@")[2])
     name = hashlib.sha256(f"{url}\n{namespace}".encode()).hexdigest()[:12]
-    return user_data_path("mesofhir") / "ledgers" / f"{host}-{name}.sqlite"
+    return folder() / f"{host}-{name}.sqlite"
 
 
 class Ledger:
@@ -189,13 +233,13 @@ class Ledger:
         with self._mutex:
             for link in links:
                 row = self._db.execute(
-                    "SELECT state, id, version, patient, base, sought, method, step FROM resource "
+                    "SELECT state, id, version, patient, base, sought, method, step, at FROM resource "
                     "WHERE record = ? AND type = ?",
                     (self.record(link.table, link.key), link.kind),
                 ).fetchone()
                 if row:
-                    state, id, version, patient, base, sought, method, step = row
-                    out[link] = Entry(state, id, version, patient, _loaded(base), _loaded(sought), method, step)
+                    state, id, version, patient, base, sought, method, step, at = row
+                    out[link] = Entry(state, id, version, patient, _loaded(base), _loaded(sought), method, step, at)
         return out
 
     def counts(self) -> dict[str, int]:
@@ -203,18 +247,6 @@ class Ledger:
         with self._mutex:
             found = dict(self._db.execute("SELECT state, count(*) FROM resource GROUP BY state"))
         return {state: found.get(state, 0) for state in STATES}
-
-    def listed(self, states: Sequence[str]) -> Iterator[dict[str, str]]:
-        """The resources of some states: hash of the record, type, state, id, version, method, step, time."""
-        names = ("record", "type", "state", "id", "version", "method", "step", "at")
-        marks = ", ".join("?" * len(states))
-        with self._mutex:
-            rows = self._db.execute(
-                f"SELECT {', '.join(names)} FROM resource WHERE state IN ({marks}) ORDER BY at, type, record",  # noqa: S608 - names of ours
-                list(states),
-            ).fetchall()
-        for row in rows:
-            yield dict(zip(names, row, strict=True))
 
     # --- writing ------------------------------------------------------------------------------------------
 
@@ -236,6 +268,12 @@ class Ledger:
                 values = (*name, e.state, e.id, e.version, e.patient, base, sought, e.method, e.step, now)
                 db.execute(f"INSERT OR REPLACE INTO resource VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
 
+    @property
+    def interrupted(self) -> bool:
+        """Was the last run cut off?"""
+        with self._mutex:
+            return self._db.execute("SELECT value FROM about WHERE name = 'running'").fetchone() is not None
+
     # --- runs ---------------------------------------------------------------------------------------------
 
     def begin(self, *, resume: bool) -> bool:
@@ -244,8 +282,8 @@ class Ledger:
         :param resume: go on with the one that was interrupted
         :returns: was there one?
         """
+        there = self.interrupted
         with self._transaction() as db:
-            there = db.execute("SELECT value FROM about WHERE name = 'running'").fetchone() is not None
             if not (resume and there):
                 db.execute("DELETE FROM handled")
             db.execute("INSERT OR REPLACE INTO about VALUES ('running', ?)", (datetime.now(UTC).isoformat(),))

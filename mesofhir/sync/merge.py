@@ -109,9 +109,10 @@ def agreed(ours: Tokens, base: Tokens | None, merged: Merge) -> dict[str, Token 
             out[name] = ours[name]
         elif conflicts:
             then, now = _listed(out.get(name, NOTHING)), _listed(ours[name])
-            out[name] = {k: t for k, t in now.items() if k not in conflicts} | {
-                k: t for k, t in then.items() if k in conflicts
-            }
+            old = {k: UNREADABLE if base is None else then[k] for k in conflicts if base is None or k in then}
+            out[name] = {k: t for k, t in now.items() if k not in conflicts} | old
+        elif base is None:
+            out[name] = UNREADABLE  # nobody knows what it was, also next time
     return out
 
 

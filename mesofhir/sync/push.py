@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,6 +46,7 @@ class Options:
     :param moved: records may go to another patient: what stands there is marked ``entered-in-error``
     :param resume: leave out what the run that was interrupted came past
     :param ledger: what is known of the server; without one it is known for this run only
+    :param stop: asked before each history: once it says yes, none is begun any more, and the run can be resumed
     """
 
     create_people: bool = False
@@ -58,6 +59,7 @@ class Options:
     moved: bool = False
     resume: bool = False
     ledger: Ledger | None = None
+    stop: Callable[[], bool] = bool
     limits: Limits = field(default_factory=Limits)
 
 
@@ -95,7 +97,7 @@ def iter_push(
     run.begin()
     source = iter(histories)
     with ThreadPoolExecutor(max(1, run.options.jobs)) as pool:
-        running: dict[int, Future[Result]] = {}
+        running: dict[int, Future[Result | None]] = {}
         try:
             while window := [run.prepared(h) for h in islice(source, WINDOW)]:
                 run.settle([w for w in window if not w.result.resumed])
@@ -104,8 +106,10 @@ def iter_push(
                     random.shuffle(order)  # pushers of the same histories collide less, each in an order of its own
                 running = {n: pool.submit(run.one, window[n]) for n in order}
                 for n in range(len(window)):
-                    yield running[n].result()
-            run.end()
+                    if (result := running[n].result()) is not None:
+                        yield result
+            if not run.options.stop():
+                run.end()
         finally:
             for waiting in running.values():
                 waiting.cancel()
@@ -179,12 +183,14 @@ class _Run:
             found = [self.people.found[p] for p in patients if p in self.people.found]
             self.allergies.load(f"Patient/{x['id']}" for x in found)
 
-    def one(self, work: _Work) -> Result:
-        """One history; what stops it stops only it.
+    def one(self, work: _Work) -> Result | None:
+        """One history; what stops it stops only it. None: it was not begun, since it is time to stop.
 
         :raises LedgerFailed: the ledger cannot be written: no other history would fare better
         """
         result, options = work.result, self.options
+        if options.stop():
+            return None
         if result.resumed:
             return result
         falls = fallen(work.made, self.plan)

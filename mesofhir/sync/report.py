@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -105,6 +106,16 @@ class Result:
         done = all(o in DONE for o in self.outcomes.values())
         return 0 if done and not any(r.kind in ("left", "conflict") for r in self.remarks) else 4
 
+    def plan(self) -> Iterator[str]:
+        """What a push would do, one line a resource of which there is something to say; nothing if it was one."""
+        for link, outcome in self.outcomes.items() if self.planned else ():
+            if outcome in ("unchanged", "found"):
+                continue
+            why = [r.text for r in self.remarks if r.link == link and r.kind in (outcome, "conflict", "moved")]
+            more = "; ".join([", ".join(self.fields.get(link, ())), *why]).strip("; ")
+            told = f"{WOULD.get(outcome, outcome):9} {link.table} {link.key} ({link.kind})"
+            yield f"{told}: {more}" if more else told
+
     def lines(self) -> list[dict[str, Any]]:
         """The history in a report file: one line a resource, no patient data."""
         remarks: dict[Link, list[dict[str, str]]] = {}
@@ -136,12 +147,14 @@ class Summary:
     remarks: Counter[str] = field(default_factory=Counter)
     codes: Counter[int] = field(default_factory=Counter)
     resumed: int = 0
+    planned: bool = False
     _shared: set[Link] = field(default_factory=set, repr=False)
 
     def add(self, result: Result) -> None:
         self.histories += 1
         self.stopped += bool(result.stopped)
         self.resumed += result.resumed
+        self.planned = self.planned or result.planned
         self.counts.update(outcome for link, outcome in result.outcomes.items() if link not in self._shared)
         self._shared |= {link for link in result.outcomes if link.kind == "Practitioner"}  # of several histories
         self.remarks.update(r.kind for r in result.remarks)

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 import mesofhir.sync
 from mesofhir.cli import main
 from mesofhir.errors import NotAllDone, UnknownOutcome, Unreachable
+from mesofhir.formats import Item
 from mesofhir.mapping import Clinic, Link
 from mesofhir.records import TreatmentHistory
 from mesofhir.server import Server
@@ -50,7 +51,7 @@ class Library:
             histories: Iterable[TreatmentHistory], server: Any, clinic: Clinic, options: Any
         ) -> Iterator[Became]:
             self.clinic, self.options = clinic, options
-            source = iter(histories)
+            source = (given.history if isinstance(given, Item) else given for given in histories)
             while window := [h for _, h in zip(range(self.window), source, strict=False)]:
                 for history in window:
                     self.pushed.append(history.key)
@@ -156,9 +157,9 @@ def test_a_source_that_changes_meanwhile_is_not_called_unsent(library: Library) 
     """It is read twice: to its end for the check, then as it is sent."""
     library.window = 1
 
-    def iter_push(histories: Iterable[TreatmentHistory], *_: Any) -> Iterator[Became]:
+    def iter_push(histories: Iterable[Item], *_: Any) -> Iterator[Became]:
         Path("many.ndjson").write_text('{"key": "P0000"}\n{"key": 1}\n')
-        yield from map(became, histories)
+        yield from (became(item.history) for item in histories)
 
     library.monkeypatch.setattr(mesofhir.sync, "iter_push", iter_push)
     result = run("push", source(3), SERVER, code=4)
@@ -225,7 +226,7 @@ INTERRUPTED = """
         for n, history in enumerate(histories):
             for _ in range({presses} if n == 2 else 0):
                 os.kill(os.getpid(), signal.SIGINT)
-            yield Result(history.key)
+            yield Result(history.history.key)
 
     room.iter_push = iter_push
     Server.capabilities = lambda self: None
