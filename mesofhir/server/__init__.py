@@ -13,6 +13,7 @@ from mesofhir.server.query import identifier_query, search_value
 from mesofhir.server.retry import Clock, Retry
 from mesofhir.server.sandboxes import is_public_sandbox
 from mesofhir.server.search import Search, Version
+from mesofhir.server.validation import Finding
 
 __all__ = [
     "Abilities",
@@ -23,6 +24,7 @@ __all__ = [
     "Capabilities",
     "Clock",
     "EntryResult",
+    "Finding",
     "Issue",
     "Preset",
     "Retry",

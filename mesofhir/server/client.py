@@ -27,6 +27,7 @@ from mesofhir.server.preset import Preset, preset_of
 from mesofhir.server.query import Params
 from mesofhir.server.retry import Clock, Retry
 from mesofhir.server.search import Search, Version
+from mesofhir.server.validation import Finding, read_findings
 
 MAX_BYTES = 256 * 1024 * 1024
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
@@ -215,6 +216,14 @@ class Server:
         asked += [("_type", ",".join(map(_type, types)))] if types else []
         path = f"{_path('Patient', patient_id)}/$everything?{urlencode(asked)}"
         return search.by_path(self._door, path, "$everything of a Patient", self._warn)
+
+    def validate(self, resource: Mapping[str, Any]) -> list[Finding]:
+        """What the server's own validator says of a resource, or of each resource of a Bundle; nothing is stored.
+
+        :raises Refused: it has no ``$validate``
+        """
+        kind = _type(str(resource.get("resourceType", "")))
+        return read_findings(self.request("POST", f"{kind}/$validate", body=resource, reads=True))
 
     def history(self, resource_type: str, resource_id: str, *, count: int = 200) -> Iterator[Version]:
         """The versions of a resource, newest first."""

@@ -90,6 +90,10 @@ PLAIN = words("""
     violates violation wait was were what when where whether which while whose will with within without would
     write writing wrong xhtml xml yet you your zone
 
+    allows annotations best codings come compare comparing concepts constraint definition display displays
+    embedded human judge matching misleading observations performer practice readable recommendation
+    recommended slice suitable units validator
+
     assente campi campo chiave codice con conflitto dal dalla dei del della deve devono di dopo duplicato
     elementi elemento errore errori esiste esistente essere fallita fallito formato già gli il la le lo manca
     mancante mancanti massimo nel nella nessun nessuna nome non obbligatoria obbligatorio oppure per prima

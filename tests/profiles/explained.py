@@ -30,9 +30,8 @@ class Explained:
     place: str = ".*"
 
     def covers(self, issue: Issue) -> bool:
-        return bool(
-            re.fullmatch(self.id, issue.id) and re.match(self.text, issue.text) and re.fullmatch(self.place, issue.place)
-        )
+        here = re.fullmatch(self.id, issue.id) and re.fullmatch(self.place, issue.place)
+        return bool(here and re.match(self.text, issue.text))
 
 
 @cache
