@@ -23,9 +23,11 @@ Description: "That something stands against treatment: what, how strongly, again
 * code.coding contains
     issue 1..1 MS and
     kind 1..1 MS
+* code.coding[issue].system 1..1
 * code.coding[issue].system = $actcode
 * code.coding[issue] from IssueCodes (required)
 * code.coding[issue] insert Says([[The kind of issue, for every EHR]], [[Il tipo di problema, per ogni cartella]])
+* code.coding[kind].system 1..1
 * code.coding[kind].system = $local
 * code.coding[kind] from ContraindicationKinds (required)
 * code.coding[kind] insert Says([[What was found]], [[Che cosa è stato rilevato]])

@@ -18,7 +18,7 @@ Description: "What a cycle is to reach: in words, and as a pain score by a date.
 * target ^slicing.discriminator.path = "measure"
 * target ^slicing.rules = #open
 * target contains pain 0..1 MS
-* target[pain].measure MS
+* target[pain].measure 1..1 MS
 * target[pain].measure = $loinc#72514-3
 * target[pain].detail[x] only Quantity
 * target[pain].detail[x] MS
