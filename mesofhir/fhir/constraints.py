@@ -17,7 +17,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -114,17 +114,27 @@ def _narrative(spot: Spot) -> Iterator[Problem]:
 
 
 def in_order(start: str, end: str) -> bool:
-    """Is a date or time certainly not after another? FHIRPath compares no further than both are precise."""
+    """Is a date or time certainly not after another? FHIRPath compares no further than both are precise.
+
+    Of a day and an instant, the instant's day is that in UTC, as the HL7 validator has it.
+    """
     if "T" in start and "T" in end:
         try:
             return datetime.fromisoformat(start) <= datetime.fromisoformat(end)
         except (TypeError, ValueError):  # a leap second, say
             return start <= end
-    one, other = start.split("T")[0].split("-"), end.split("T")[0].split("-")
+    one, other = _day(start).split("-"), _day(end).split("-")
     shared = min(len(one), len(other))
     if one[:shared] != other[:shared]:
         return one[:shared] < other[:shared]
     return len(one) == len(other) and ("T" in start) is ("T" in end)
+
+
+def _day(moment: str) -> str:
+    try:
+        return str(datetime.fromisoformat(moment).astimezone(UTC).date()) if "T" in moment else moment
+    except (ValueError, OverflowError):  # a leap second, or a zone that leads out of the calendar
+        return moment.split("T")[0]
 
 
 def _codes(spot: Spot) -> Iterator[Problem]:

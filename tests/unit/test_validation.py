@@ -689,3 +689,21 @@ def test_each_invariant_can_be_evaluated() -> None:
     for several in constraints.invariants().values():
         for one in several:
             fhirpath.check(one.expression)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "good"),
+    [
+        ("2026-03", "2026-03-04", False),
+        ("2025", "2026-03-04", True),
+        ("2026-03-04", "2026-03-04T10:00:00Z", False),
+        ("2026-03-04T10:30:00+01:00", "2026-03-04T09:30:00Z", True),
+        ("1931-01-01T10:30:05+14:00", "1931-01-01", True),  # the day before, in UTC
+        ("2026-03-04", "2026-03-05T00:30:00+14:00", False),  # the same day, in UTC
+    ],
+)
+def test_the_ends_of_a_period_as_the_hl7_validator_compares_them(start: str, end: str, good: bool) -> None:
+    """R4 Period, per-1; each of these was tried on the validator 6.7.9."""
+    resource = {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}}
+    found = validate(resource | {"period": {"start": start, "end": end}})
+    assert (found == []) is good, found
