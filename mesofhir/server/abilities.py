@@ -190,10 +190,13 @@ class Abilities:
         params = known.search if said.search_params is None else said.search_params
         if params is not None and known.search is not None:
             params &= known.search
+        condition = settled("conditional create", said.conditional_create, known.conditional_create)
+        if condition and params is not None and "identifier" not in params:
+            condition = Settled(False, "no search by identifier")  # whatever the condition is, it would not be ours
         return TypeAbilities(
             said.name,
             {name: interaction(name) for name in INTERACTIONS},
-            settled("conditional create", said.conditional_create, known.conditional_create),
+            condition,
             settled("If-Match", versions, known.if_match),
             said.interactions or frozenset(),
             said.operations,

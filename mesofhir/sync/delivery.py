@@ -124,6 +124,7 @@ class Delivery:
     ours: Set[str]
     limits: Limits = field(default_factory=Limits)
     pause: Callable[[float], object] = time.sleep
+    _looked: set[Link] = field(default_factory=set)  # what was searched for: what is not, is created conditionally only
 
     def deliver(self, writes: Sequence[Write]) -> list[Sent]:
         """Send all of them, creates first: each after what it refers to. What goes by itself (in a batch, in a request
@@ -134,6 +135,7 @@ class Delivery:
         """
         creates = [w for w in writes if w.method == "create"]
         updates = [w for w in writes if w.method == "update"]
+        self._looked.clear()
         there = self._there(creates, self.blind(creates))
         out = self._told([*there.values()])
         creates = [w for w in creates if w.link not in there]
@@ -185,7 +187,7 @@ class Delivery:
         for attempt in range(TRIES):
             wait(self.pause, attempt)
             links, blind = [w.link for w in part], self.blind(part)
-            if attempt:
+            if attempt or any(w.link.kind in blind and w.link not in self._looked for w in part):
                 there = self._there(part, blind)
                 done += there.values()
                 part = [w for w in part if w.link not in there]
@@ -213,6 +215,7 @@ class Delivery:
         """:raises Doubled: something is there twice"""
         wanted = [w for w in part if w.link.kind in blind]
         found = self.finder.only([w.link for w in wanted], self.subject)
+        self._looked |= {w.link for w in wanted}
         for link, x in found.items():
             self._name(link, x)
         there = [(w, found[w.link]) for w in wanted if w.link in found]

@@ -78,6 +78,8 @@ def test_the_steps_in_their_order(system: list[str], more: dict[str, Any], step:
     ("interactions", "more", "step"),
     [
         (["create"], {"conditionalCreate": True}, Step.SINGLE),
+        (["create"], {"conditionalCreate": True, "params": ["patient"]}, Step.NONE),  # nothing to put in the condition
+        (["create", "search-type"], {"conditionalCreate": True, "params": ["patient"]}, Step.SEARCH),
         (["create"], {"conditionalCreate": False}, Step.NONE),  # never a POST without the search
         (["create", "search-type"], {"params": None}, Step.SEARCH),  # not said which: the search itself tells
         (["create", "search-type"], {"params": ["subject"]}, Step.SEARCH),
