@@ -144,6 +144,7 @@ class Killing:
         with Gallows(self.fhir.url) as gallows:
             self._rounds(gallows, victims, enough)
         self.tally.sets += 1
+        print(f"{victims}: {self.tally}", flush=True)
 
     def _rounds(self, gallows: Gallows, victims: str, enough: int) -> None:
         number, namespace = self.tally.sets, f"https://clinic.example/{uuid4()}"
@@ -227,7 +228,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             for victims in ("client", "server", "both"):
                 killing.run(victims, getattr(asked, victims))
-                print(f"{victims}: {killing.tally}", flush=True)
         finally:
             hapi.process.stop()
     return 1 if killing.tally.wrong else 0
