@@ -167,7 +167,7 @@ class _Push:
                         summary.add(result)
                         self._tell(result)
                         counter.add()
-                        if result.code == 5:
+                        if result.code == 5 and self.server.hopeless:
                             self.ending.set()  # nobody is there, or not for us: the others would not fare better
             except KeyboardInterrupt:
                 interrupted.set()

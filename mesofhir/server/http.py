@@ -169,8 +169,8 @@ class Door:
 
     @property
     def hopeless(self) -> bool:
-        """Whether asking on would be in vain: it has long been silent, or it does not know us."""
-        return self._patience.is_open() or self._unknown_to_it
+        """Whether asking on would be in vain: it has long been silent, has never answered, or does not know us."""
+        return self._patience.is_over() or self._unknown_to_it
 
     def waited(self, attempt: int, header: str | None = None) -> bool:
         """Wait before the next attempt; False, without waiting, if there is to be none.

@@ -129,6 +129,7 @@ class Patience:
         self._rest = 0.0  # how long nobody asks; 0: the circuit is closed
         self._until = 0.0
         self._trying = False  # one request is trying whether the server is back
+        self._ever = False  # has anything ever gone well?
         self._lock = threading.Lock()
 
     def pause(self, attempt: int, asked: float | None, chance: float) -> float | None:
@@ -152,7 +153,7 @@ class Patience:
         """An exchange went well, or did not."""
         with self._lock:
             if well:
-                self._good, self._failures, self._rest = self._good + 1, 0, 0.0
+                self._good, self._failures, self._rest, self._ever = self._good + 1, 0, 0.0, True
                 if self._good >= self._retry.healed:
                     self._budget = self._retry.budget
                 return
@@ -182,3 +183,7 @@ class Patience:
     def is_open(self) -> bool:
         """Whether the circuit is open: nothing but failures came for a while."""
         return self._rest > 0
+
+    def is_over(self) -> bool:
+        """Whether nothing but failures came for a while, or ever."""
+        return self.is_open() or not self._ever

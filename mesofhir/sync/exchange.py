@@ -508,6 +508,16 @@ class Exchange:
                 now[link] = settled(e, "done") if e.id else None
         self._remember(now)
 
+    def not_recorded(self) -> bool:
+        """The ledger could not be written: what it calls pending was sent, and what became of it is noted nowhere.
+
+        :returns: is there any of that?
+        """
+        lost = [k for k, e in self.entries.items() if e.state == "pending" and k not in self.result.outcomes]
+        for link in lost:
+            self.note(link, "unknown")
+        return bool(lost)
+
     def _remember(self, entries: Mapping[Link, Entry | None]) -> None:
         if not self.dry:
             self.ledger.write(entries)

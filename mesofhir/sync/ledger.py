@@ -333,6 +333,7 @@ def settled(entry: Entry, state: State, **more: Any) -> Entry:
 
 def _locked(path: Path, patience: float) -> FileLock:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600))  # FileLock waits for what nobody may write
     lock = FileLock(f"{path}.lock", timeout=patience, mode=0o600)
     try:
         lock.acquire()
@@ -358,10 +359,13 @@ def _key_of(path: Path) -> tuple[bytes, str]:
                 Path(f"{path}{suffix}").rename(f"{old}{suffix}")
         lost = f"the key of the ledger is gone ({place}): what it knew cannot be read any more, and is kept as {old}"
     if not place.exists():
-        with os.fdopen(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        made = place.with_name(f"{place.name}.new")  # there whole, or not at all: the disk may be full
+        made.unlink(missing_ok=True)
+        with os.fdopen(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(secrets.token_bytes(32))
             file.flush()
             os.fsync(file.fileno())
+        made.replace(place)
     key = place.read_bytes()
     if len(key) != 32:
         raise UsageError(f"{place}: not the key of a ledger; expected 32 bytes")

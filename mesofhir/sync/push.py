@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, UsageError
+from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, UnknownOutcome, Unreachable, UsageError
 from mesofhir.fhir.exactjson import encode
 from mesofhir.formats import Item
 from mesofhir.mapping import Clinic, Made
@@ -90,8 +90,8 @@ def iter_push(
     :param histories: items of a source, that were judged for this clinic, are not judged again
     :raises InvalidInput: a history is invalid: nothing of it, and nothing after it, was sent
     :raises UsageError: a real patient's history would go to a public sandbox
-    :raises Unreachable: the server cannot be asked at all
-    :raises LedgerFailed: the ledger cannot be written
+    :raises Unreachable: it is hopeless to ask the server at all
+    :raises LedgerFailed: the ledger cannot be written; what became of what was begun is told before
     """
     run = _Run(server, clinic, options or Options())
     run.begin()
@@ -100,7 +100,13 @@ def iter_push(
         running: dict[int, Future[Result | None]] = {}
         try:
             while window := [run.prepared(h) for h in islice(source, WINDOW)]:
-                run.settle([w for w in window if not w.result.resumed])
+                try:
+                    run.settle([w for w in window if not w.result.resumed])
+                except (NotAllDone, Unreachable, UnknownOutcome) as why:
+                    if server.hopeless:
+                        raise
+                    yield from run.stopped(window, why)
+                    continue
                 order = list(range(len(window)))
                 if run.options.jobs > 1:
                     random.shuffle(order)  # pushers of the same histories collide less, each in an order of its own
@@ -108,6 +114,8 @@ def iter_push(
                 for n in range(len(window)):
                     if (result := running[n].result()) is not None:
                         yield result
+                if run.failed:
+                    raise run.failed
             if not run.options.stop():
                 run.end()
         finally:
@@ -133,6 +141,7 @@ class _Run:
         self.allergies = Allergies(server, clinic)
         self.finder = Finder(server, clinic)
         self.ledger = options.ledger or Ledger(None, server.url, clinic.namespace)
+        self.failed: LedgerFailed | None = None
         self.side = {"ours": Verdict.OURS, "theirs": Verdict.THEIRS}.get(options.side)
 
     @cached_property
@@ -183,13 +192,19 @@ class _Run:
             found = [self.people.found[p] for p in patients if p in self.people.found]
             self.allergies.load(f"Patient/{x['id']}" for x in found)
 
-    def one(self, work: _Work) -> Result | None:
-        """One history; what stops it stops only it. None: it was not begun, since it is time to stop.
+    def stopped(self, window: list[_Work], why: MesofhirError) -> Iterator[Result]:
+        """A search for people, say, failed: that stops those who were looked for, and no others."""
+        for work in window:
+            if not work.result.resumed:
+                work.result.stopped, work.result.exit_code = str(why), why.exit_code
+                work.result.outcomes.update((m.link, "refused") for m in work.made)
+            yield work.result
 
-        :raises LedgerFailed: the ledger cannot be written: no other history would fare better
-        """
+    def one(self, work: _Work) -> Result | None:
+        """One history; what stops it stops only it, but for a ledger that cannot be written: then no other would fare
+        better. None: it was not begun, since it is time to stop."""
         result, options = work.result, self.options
-        if options.stop():
+        if options.stop() or self.failed:
             return None
         if result.resumed:
             return result
@@ -203,15 +218,23 @@ class _Run:
             (withdraw if options.withdraw else Exchange.run)(exchange)
             if options.files and not options.withdraw and not options.dry_run:
                 file(options.files, made, falls, exchange.names, exchange.ours)
-        except LedgerFailed:
-            raise
         except MesofhirError as why:
             for link in why.links if isinstance(why, Doubled) else ():
                 exchange.note(link, "blocked")
             result.stopped = str(why)
             result.exit_code = why.exit_code if why.exit_code != 1 else NotAllDone.exit_code
+            if isinstance(why, LedgerFailed):
+                self.failed = why
+                if exchange.not_recorded():
+                    result.exit_code = UnknownOutcome.exit_code
         for m in made:
             result.outcomes.setdefault(m.link, "refused")
-        if result.code in (0, NotAllDone.exit_code) and not options.dry_run:
-            self.ledger.handled(work.history.key, work.said)
+        if result.code in (0, NotAllDone.exit_code) and not options.dry_run and not self.failed:
+            self._handled(work)
         return result
+
+    def _handled(self, work: _Work) -> None:
+        try:
+            self.ledger.handled(work.history.key, work.said)
+        except LedgerFailed as why:
+            self.failed = why

@@ -397,11 +397,13 @@ def test_a_server_that_only_fails_is_not_asked_on(behave: Callable[[Exchange], N
 def test_an_outage_of_an_hour_is_asked_about_a_few_times(status: int) -> None:
     """The circuit: nothing is sent while it is open, and one request a while tries whether the server is back."""
     still = StillClock(moves=True)
-    begun, calls = still.now, 0
+    begun, calls = still.now + 1, 0
     behave = lambda exchange: (  # noqa: E731
-        exchange.answer(status) if still.now < begun + 3600 else exchange.answer(200, PATIENT)
+        exchange.answer(status) if begun <= still.now < begun + 3600 else exchange.answer(200, PATIENT)
     )
     with against(behave, still) as (server, fhir):
+        fhir.read("Patient", "1")
+        still.sleep(1.0)
         while still.now < begun + 3600:
             calls += 1
             with pytest.raises(Unreachable):
