@@ -184,7 +184,7 @@ class _Record:
             yield self.fault(c.name, "no such day in the calendar", "a date that exists", path=path)
         if c.name == "synthetic" and value is False:
             yield self.fault(c.name, "false", "true, or nothing at all", "leave the field out", path=path)
-        if isinstance(value, Decimal) and (wrong := _number(value)):
+        if isinstance(value, Decimal) and (wrong := _number(value, c.most)):
             yield self.fault(c.name, *wrong, path=path)
 
     def _order(self) -> Iterator[Fault]:
@@ -241,11 +241,13 @@ def _code(c: Column, value: str, codes: CodeSet) -> Wrong | None:
     return "not a word that we know", words, f"did you mean {near}?" if near else "see `mesofhir schema`"
 
 
-def _number(value: Decimal) -> Wrong | None:
+def _number(value: Decimal, most: int) -> Wrong | None:
     if not value.is_finite():
         return "not a number", "a number", ""
     if value < 0:
         return "a negative number", "zero or more", ""
+    if most and value > most:
+        return "more than the scale holds", f"at most {most}", ""
     if len(value.as_tuple().digits) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
         return "too many digits", f"at most {MAX_DIGITS}", ""
     return None

@@ -38,6 +38,7 @@ def doc(
     unit: str = "",
     must: bool = False,
     known: bool = False,
+    most: int = 0,
     examples: list[Any] | None = None,
 ) -> Meta:
     """What a field means.
@@ -49,8 +50,12 @@ def doc(
     :param unit: UCUM code
     :param must: it has to be stated, or else be named in ``unknown``
     :param known: it cannot be named in ``unknown``, since FHIR asks for a code there, or none at all
+    :param most: the highest number that it may be
     """
-    extra = {"codes": codes, "open": open, "to": to, "needs": needs, "unit": unit, "must": must, "known": known}
+    extra = {
+        "codes": codes, "open": open, "to": to, "needs": needs, "unit": unit, "must": must, "known": known,
+        "most": most,
+    }  # fmt: skip
     return Meta(description=description, extra={k: v for k, v in extra.items() if v}, examples=examples)
 
 
@@ -387,7 +392,7 @@ class Score(Record):
     scale: Annotated[Literal["nrs", "vas"], doc("Numeric rating scale 0–10, or visual analogue scale.")]
     value: Annotated[
         Number | None | UnsetType,
-        doc("The score.", unit="{score}", must=True),
+        doc("The score, from 0 to 10.", unit="{score}", must=True, most=10),
     ] = UNSET
     status: Annotated[Literal["entered-in-error"] | None | UnsetType, WITHDRAWN] = UNSET
     taken: Annotated[Time, doc("When it was taken.")] = UNSET

@@ -141,6 +141,8 @@ def _form(column: Column, made: Schema) -> Schema:
     if column.kind == "number" and form != _NULL:
         form["type"] = "number"
         form.pop("format", None)
+        if column.most:
+            form["maximum"] = column.most
     if "pattern" in form:
         form["pattern"] = _ecma(form["pattern"])
     if "items" in form:

@@ -43,6 +43,7 @@ class Column:
     unit: str = ""
     must: bool = False
     known: bool = False
+    most: int = 0
 
     @property
     def may_be_unknown(self) -> bool:

@@ -186,6 +186,7 @@ KNEE = [{"key": "K", "condition": "knee-osteoarthritis"}]
         (mixture(volume=None), None, "missing"),
         (history(medicines=[{"key": "M", "status": "active"}]), "$.medicines[0].medicine", "missing"),
         (mixture(volume=-1), None, "a negative number"),
+        (cycle(scores=[{"key": "S", "scale": "nrs", "value": 11}]), None, "more than the scale holds"),
         (mixture(volume=Decimal("NaN")), None, "not a number"),
         (mixture(volume=Decimal("Infinity")), None, "not a number"),
         (mixture(volume=Decimal("1.000000000000000000")), None, "too many digits"),

@@ -126,7 +126,7 @@ def test_numbers_are_numbers() -> None:
     for _, column, schema in properties():
         if column.kind == "number":
             form = schema.get("anyOf", [schema])[0]
-            assert (form["type"], form["minimum"]) == ("number", 0)
+            assert (form["type"], form["minimum"], form.get("maximum", 0)) == ("number", 0, column.most)
             assert "format" not in form
     assert "decimal" not in str(SCHEMA)
 
