@@ -70,7 +70,7 @@ def lines(resource: Any, package: Package, language: str) -> Iterator[str]:
     if where := described.on(resource):
         yield f"on {where}"
     yield ""
-    yield from wrap(str(resource.get("description", "")), WIDTH)
+    yield from wrap(described.translated(resource, "description", language), WIDTH)
     yield ""
     if resource["resourceType"] == "StructureDefinition":
         yield from _table([HEADINGS[language], *(astuple(r) for r in described.rows(resource, package, language))])

@@ -7,6 +7,13 @@ RuleSet: Italian(title)
 * ^title.extension[0].extension[1].url = "content"
 * ^title.extension[0].extension[1].valueString = "{title}"
 
+RuleSet: Described(text)
+* ^description.extension[0].url = "http://hl7.org/fhir/StructureDefinition/translation"
+* ^description.extension[0].extension[0].url = "lang"
+* ^description.extension[0].extension[0].valueCode = #it
+* ^description.extension[0].extension[1].url = "content"
+* ^description.extension[0].extension[1].valueString = "{text}"
+
 RuleSet: Says(english, italian)
 * ^short = "{english}"
 * ^short.extension[0].url = "http://hl7.org/fhir/StructureDefinition/translation"

@@ -30,3 +30,4 @@ Description: "One thing that the patient is to do or to avoid, before or after e
 * patientInstruction insert Says([[What the patient is told; in the other language by the extension `translation`]], [[Che cosa si dice al paziente; nell'altra lingua con l'estensione `translation`]])
 * status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
 * intent insert Says([[A plan, or an order]], [[Un piano, o una prescrizione]])
+* insert Described([[Una cosa che il paziente deve fare o evitare, prima o dopo ogni seduta, o il segno per cui chiamare il medico. Fa parte di un piano e non è mai una prescrizione a sé, così non riempie alcuna lista di lavoro.]])

@@ -38,3 +38,4 @@ Description: "Preparation and aftercare of a cycle, or of one session where the 
 * category insert Says([[What kind it is]], [[Di che tipo è]])
 * category[aftercare] insert Says([[Says that it is aftercare]], [[Indica che sono indicazioni per il dopo]])
 * activity insert Says([[What is planned, and what was done]], [[Che cosa è previsto e che cosa è stato fatto]])
+* insert Described([[Preparazione e indicazioni per il dopo di un ciclo, o di una sola seduta quando la clinica ne prevede altre. Elenca le sue indicazioni; esse non rimandano al piano.]])

@@ -21,3 +21,4 @@ Description: "Whether the patient was breastfeeding. It is the evidence of a con
 * insert Noted
 * status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
 * code insert Says([[What it is about]], [[Di che cosa si tratta]])
+* insert Described([[Se la paziente allattava. È il fatto su cui si basa una controindicazione, o dice che la domanda è stata posta e la risposta è stata no.]])

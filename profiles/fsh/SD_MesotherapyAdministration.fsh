@@ -36,3 +36,4 @@ Description: "One mixture given into the skin in one session. A cream spread bef
 * insert Noted
 * performer insert Says([[Who did it]], [[Chi l'ha fatto]])
 * dosage insert Says([[How much, where and how]], [[Quanto, dove e come]])
+* insert Described([[Una miscela somministrata per via intradermica in una seduta. Una crema spalmata prima, o una miscela registrata come sottocutanea, è anch'essa una MedicationAdministration, ma non di questo profilo. Il volume somministrato è indicato o dichiarato non noto.]])

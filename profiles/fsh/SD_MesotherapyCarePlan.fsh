@@ -44,3 +44,4 @@ Description: "The plan of a mesotherapy cycle: what it treats, what is planned (
 * intent insert Says([[A plan, or an order]], [[Un piano, o una prescrizione]])
 * category insert Says([[What kind it is]], [[Di che tipo è]])
 * activity insert Says([[What is planned, and what was done]], [[Che cosa è previsto e che cosa è stato fatto]])
+* insert Described([[Il piano di un ciclo di mesoterapia: che cosa tratta, che cosa è previsto (richieste) e che cosa è stato fatto (procedure), che cosa deve raggiungere e che cosa si è considerato. Le controindicazioni rimandano al piano, non viceversa. Periodo, autore e indicazioni possono mancare, perché la clinica può non averli registrati; un piano in corso che ne è privo dà un avviso.]])

@@ -32,3 +32,4 @@ Description: "What was injected: the drugs and diluents of one mixture, containe
 * batch.expirationDate insert Says([[When the lot expires]], [[Scadenza del lotto]])
 * ingredient insert Says([[The drugs and diluents]], [[I farmaci e i diluenti]])
 * batch insert Says([[The lot]], [[Il lotto]])
+* insert Described([[Che cosa è stato iniettato: i farmaci e i diluenti di una miscela, contenuta nella sua somministrazione. Le quantità sono dell'intera miscela. Composizione, dosi e volumi possono mancare dove la clinica non li ha registrati (una miscela omeopatica non ha dosi). Registra ciò che è stato dato e non raccomanda nulla.]])

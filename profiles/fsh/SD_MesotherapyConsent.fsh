@@ -31,3 +31,4 @@ Description: "That the patient consented to the treatment, or refused, and when.
 * category[consent] insert Says([[Says that it is a consent]], [[Indica che è un consenso]])
 * policyRule insert Says([[What was consented to]], [[A che cosa si è acconsentito]])
 * provision insert Says([[What the patient decided]], [[Che cosa ha deciso il paziente]])
+* insert Described([[Che il paziente ha acconsentito al trattamento, o ha rifiutato, e quando. Il foglio firmato resta in clinica.]])

@@ -58,3 +58,4 @@ Description: "That something stands against treatment: what, how strongly, again
 * code insert Says([[What it is about]], [[Di che cosa si tratta]])
 * evidence insert Says([[What it rests on]], [[Su che cosa si basa]])
 * mitigation insert Says([[What was done about it]], [[Che cosa si è fatto al riguardo]])
+* insert Described([[Che qualcosa si oppone al trattamento: che cosa, con quale forza, contro quale farmaco o sede, e se è stato attenuato. Il fatto su cui si basa (una ferita, una gravidanza, un anticoagulante, un'allergia) è una risorsa a sé. Forza e ambito sono quelli dichiarati dalla clinica e possono mancare; nulla qui è un consiglio.]])

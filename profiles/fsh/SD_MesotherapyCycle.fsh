@@ -34,3 +34,4 @@ Description: "What became of a cycle of sessions: begun, held, stopped and why, 
 * outcome from Outcomes (extensible)
 * outcome insert Says([[What it came to]], [[A che cosa ha portato]])
 * insert Noted
+* insert Described([[Che cosa è stato di un ciclo di sedute: iniziato, sospeso, interrotto e perché, concluso, con quale esito. Un ciclo solo previsto non ne ha. Date, indicazioni e motivi possono mancare dove la clinica non li ha registrati; ne segue un avviso.]])

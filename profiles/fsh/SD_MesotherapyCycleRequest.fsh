@@ -57,3 +57,4 @@ Description: "What was planned or ordered: how many sessions, how often, how lon
 * occurrenceTiming.repeat insert Says([[How many, how often, how long]], [[Quante, ogni quanto, di che durata]])
 * occurrenceTiming.repeat.frequency insert Says([[One session in each interval]], [[Una seduta per ogni intervallo]])
 * occurrenceTiming.repeat.periodUnit insert Says([[Days, weeks or months]], [[Giorni, settimane o mesi]])
+* insert Described([[Che cosa era previsto o prescritto: quante sedute, ogni quanto, di che durata, dove e per che cosa, e secondo quale protocollo. Le sedute di mantenimento e la ripetizione di un ciclo sono richieste a sé, basate su quella del ciclo. Il numero di sedute sta qui e in nessun altro luogo.]])

@@ -38,3 +38,4 @@ Description: "An allergy or intolerance to a drug, or the statement that the pat
 * reaction insert Says([[Known reactions]], [[Reazioni note]])
 * reaction.onset insert Says([[When it appeared]], [[Quando è comparsa]])
 * reaction.severity insert Says([[How severe it was]], [[Quanto era grave]])
+* insert Described([[Un'allergia o intolleranza a un farmaco, o la dichiarazione che il paziente è stato interrogato e nessuna è nota. Criticità bassa per una controindicazione relativa, alta per una assoluta (FHIR R4). Una annullata non ha stato clinico.]])

@@ -22,3 +22,4 @@ Description: "A diagnosis for which mesotherapy is given, or that matters to it.
 * abatement[x] insert Says([[When it ended]], [[Quando è finita]])
 * insert Noted
 * clinicalStatus insert Says([[Active or over]], [[Attiva o conclusa]])
+* insert Described([[Una diagnosi per cui si fa la mesoterapia, o che è rilevante per essa. Una annullata non ha stato clinico (con-5). La cellulite estetica (PEFS) non è mai codificata come cellulite infettiva.]])

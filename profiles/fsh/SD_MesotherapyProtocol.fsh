@@ -32,3 +32,4 @@ Description: "A protocol as a public page of a clinic describes it: how many ses
 * profile insert Says([[Of which profile the request is]], [[Di quale profilo è la richiesta]])
 * code insert Says([[A cycle of mesotherapy]], [[Un ciclo di mesoterapia]])
 * bodySite insert Says([[Where]], [[Dove]])
+* insert Described([[Un protocollo come lo descrive la pagina pubblica di una clinica: quante sedute, ogni quanto, di che durata. I protocolli si contraddicono; un ciclo dice quale segue, se ne segue uno. Descrive una pratica, non la raccomanda.]])

@@ -51,3 +51,4 @@ Description: "One session of a cycle: what was done, where, how and by whom, or 
 * usedCode insert Says([[The needle; its length and gauge are extensions]], [[L'ago; lunghezza e calibro sono estensioni]])
 * insert Noted
 * performer insert Says([[Who did it]], [[Chi l'ha fatto]])
+* insert Described([[Una seduta di un ciclo: che cosa è stato fatto, dove, come e da chi, o che non è stata eseguita e perché. Fa parte del suo ciclo; una seduta solo prenotata è una richiesta. Una seduta non eseguita ha `not-performed` al posto delle date. Ciò che una buona registrazione di una seduta eseguita contiene (data, sede, medico, motivo di un'interruzione) dà un avviso dove manca, perché la clinica può non averlo registrato.]])

@@ -30,3 +30,4 @@ Description: "The appointment of one session: for when it is or was booked, and 
 * insert Noted
 * status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
 * intent insert Says([[A plan, or an order]], [[Un piano, o una prescrizione]])
+* insert Described([[L'appuntamento di una seduta: per quando è o era prenotata, e le date precedenti se è stata spostata. Resta anche quando la seduta è eseguita, e la seduta vi si basa.]])

@@ -36,3 +36,4 @@ Description: "What a cycle is to reach: in words, and as a pain score by a date.
 * target insert Says([[What is measured]], [[Che cosa si misura]])
 * target[pain] insert Says([[The pain score]], [[Il punteggio del dolore]])
 * target[pain].measure insert Says([[The scale]], [[La scala]])
+* insert Described([[Che cosa un ciclo deve raggiungere: a parole, e come punteggio del dolore entro una data. Le parole sono indicate o dichiarate non note.]])

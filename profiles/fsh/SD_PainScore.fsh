@@ -37,3 +37,4 @@ Description: "How strong the pain was, from 0 to 10, on a numeric or a visual an
 * status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
 * category insert Says([[What kind it is]], [[Di che tipo è]])
 * category[survey] insert Says([[Says that the patient was asked]], [[Indica che il paziente è stato interrogato]])
+* insert Described([[Quanto era forte il dolore, da 0 a 10, su una scala numerica o visiva analogica. Il punteggio è indicato o dichiarato non noto; il momento può mancare.]])

@@ -20,3 +20,4 @@ Description: "Whether the patient was pregnant, after the International Patient 
 * insert Noted
 * status insert Says([[Where it stands; `entered-in-error` withdraws it]], [[Lo stato; `entered-in-error` annulla]])
 * code insert Says([[What it is about]], [[Di che cosa si tratta]])
+* insert Described([[Se la paziente era in gravidanza, secondo l'International Patient Summary. È il fatto su cui si basa una controindicazione, o dice che la domanda è stata posta e la risposta è stata no.]])

@@ -43,3 +43,4 @@ Description: "An expected effect of a session: a weal, redness, a bruise, pain, 
 * component insert Says([[More about it]], [[Altri particolari]])
 * component[duration] insert Says([[How long it lasted]], [[Quanto è durata]])
 * component[severity] insert Says([[How severe it was]], [[Quanto era grave]])
+* insert Described([[Un effetto atteso di una seduta: un pomfo, un arrossamento, un livido, dolore, con quando è comparso, quanto è durato e quanto era grave. Infezioni e reazioni allergiche sono Condition, dovute alla seduta. Non c'è una finestra di tempo: alcune infezioni compaiono dopo settimane.]])

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from mesofhir.cli import main
 from mesofhir.fhir.profiles import package
-from mesofhir.fhir.profiles.described import KINDS, kind, listed, rows
+from mesofhir.fhir.profiles.described import KINDS, kind, listed, rows, translated
 from mesofhir.fhir.profiles.package import archive, read
 from mesofhir.terminology import LANGUAGES, code_set
 
@@ -46,6 +46,7 @@ def test_show_has_every_element_and_rule_of_a_profile(name):
 
 @pytest.mark.parametrize("definition", [r for r in listed(package()) if kind(r) == "profile"], ids=lambda r: r["id"])
 def test_every_must_support_element_has_a_meaning_in_both_languages(definition):
+    assert translated(definition, "description", "it") != translated(definition, "description", "en")
     english = {r.element: r.meaning for r in rows(definition, package(), "en")}
     for row in rows(definition, package(), "it"):
         if "MS" in row.cardinality:
