@@ -17,7 +17,7 @@ from mesofhir.server.answers import Answer
 from mesofhir.server.outcomes import Issue, issues
 
 _ENTRY: Final = re.compile(r"Bundle\.entry\[(\d+)\]\.resource(?:/\*[^*]*\*/|\.ofType\(\w+\))?")
-_STEP: Final = re.compile(r"\.ofType\((?P<type>\w+)\)|\.(?P<name>[a-z]\w*(?:\[\d+\])?)|/\*[^*]*\*/")
+_STEP: Final = re.compile(r"\.ofType\((?P<type>\w+)\)|\.(?P<name>[a-z]\w*(?:\[\d+\])?)(?![\w(])|/\*[^*]*\*/")
 _COUNTED: Final = re.compile(r"(?:\w+_\w+ )?[A-Z]\w+((?:\.[a-z]\w*(?:\[x\])?(?::\w+)?)+): (?:minimum|max) ")
 _INVARIANT: Final = re.compile(r"https?://[^\s#|]+/StructureDefinition/([\w-]+)#([\w-]+)")
 _MESSAGE: Final = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
