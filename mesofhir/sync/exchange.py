@@ -23,7 +23,6 @@ from mesofhir.fhir.references import references
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import tail
 from mesofhir.server import Server, identifier_query
-from mesofhir.sync.allergies import Allergies
 from mesofhir.sync.change import given_up, is_taken_back, no_longer
 from mesofhir.sync.decision import MADE, Decision, Judge, blocked
 from mesofhir.sync.delivery import TRIES, Contended, Delivery, Sent, Write, stops, told, version_of, wait
@@ -35,6 +34,7 @@ from mesofhir.sync.merge import Tokens, Verdict, same
 from mesofhir.sync.parts import Limits, in_order, name
 from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.plan import DOCUMENT, Plan, Step
+from mesofhir.sync.reconcile import Reconciliation
 from mesofhir.sync.report import DONE, Outcome, Remark, Result
 
 MOST_VERSIONS: Final = 50
@@ -73,7 +73,7 @@ class Exchange:
     plan: Plan
     made: list[Made]
     people: People
-    allergies: Allergies
+    others: Reconciliation
     finder: Finder
     result: Result
     ledger: Ledger
@@ -149,16 +149,16 @@ class Exchange:
 
     def _without_adopted(self, items: list[Made]) -> list[Made]:
         """What the EHR already has under another identity is referred to, not doubled."""
-        adopted = self.allergies.not_to_send(self.subject, items)
+        verdicts = self.others.verdicts(self.subject, items)
         for m in items:
-            if m.link in adopted:
-                verdict = adopted[m.link]
-                self.note(m.link, verdict.outcome)
-                self.remark(m.link, verdict.outcome, verdict.reason)
+            if verdict := verdicts.get(m.link):
+                self.remark(m.link, verdict.outcome or "beside", verdict.reason)
+                if verdict.outcome:
+                    self.note(m.link, verdict.outcome)
                 if verdict.theirs is not None:
                     self.call(m.link, verdict.theirs)
                     self._compare_theirs(m, verdict.theirs)
-        return [m for m in items if m.link not in adopted]
+        return [m for m in items if m.link not in verdicts or verdicts[m.link].outcome is None]
 
     def _compare_theirs(self, m: Made, theirs: Resource) -> None:
         """What belongs to the EHR is not written; where it says something else, that is told."""

@@ -85,8 +85,7 @@ class Pull:
         wanted = [(key, subject) for key, subject in rows if not asked or subject in asked or key in asked]
         for _, subject in wanted if foreign else ():
             self.take(self.server.everything(subject.split("/")[1]), subject)
-        self._fetch("Practitioner")
-        self._fetch("AllergyIntolerance")
+        self._fetch_adopted()
         for key, subject in wanted:
             yield self._item(key, subject)
         if not asked:
@@ -113,8 +112,7 @@ class Pull:
         for kind in sorted(kinds.keys() - {"Patient", "Practitioner"}):
             self._fetch(kind, kinds[kind])
         self._know_patients()
-        self._fetch("Practitioner")
-        self._fetch("AllergyIntolerance")
+        self._fetch_adopted()
         for subject, key in self.histories():
             if wanted(subject):
                 yield self._item(key, subject)
@@ -223,6 +221,12 @@ class Pull:
         for x in self.finder.named(kind, [name.split("/")[1] for name in names]):
             if kind not in ADOPTED or kind == "Patient" or self._stands_for_ours(f"{kind}/{x.get('id')}", x):
                 self.take([x])
+
+    def _fetch_adopted(self) -> None:
+        """What the EHR had before us: our resources refer to it."""
+        for kind in ADOPTED:
+            if kind != "Patient":
+                self._fetch(kind)
 
     def _know_patients(self) -> None:
         """The clinic's key of each patient of whom something is ours: by an identifier of the Patient, else as most of

@@ -17,7 +17,6 @@ from mesofhir.formats import Item
 from mesofhir.mapping import Clinic, Made
 from mesofhir.records import TreatmentHistory, plain
 from mesofhir.server import Server, is_public_sandbox
-from mesofhir.sync.allergies import Allergies
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.fallen import fallen, file, with_summaries
 from mesofhir.sync.finder import Doubled, Finder
@@ -26,6 +25,7 @@ from mesofhir.sync.merge import Verdict
 from mesofhir.sync.parts import Limits
 from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.plan import Plan
+from mesofhir.sync.reconcile import CODED, Reconciliation
 from mesofhir.sync.report import Result, Summary
 from mesofhir.sync.withdraw import withdraw
 
@@ -138,7 +138,7 @@ class _Run:
 
     def __init__(self, server: Server, clinic: Clinic, options: Options) -> None:
         self.server, self.clinic, self.options = server, clinic, options
-        self.allergies = Allergies(server, clinic)
+        self.others = Reconciliation(server, clinic)
         self.finder = Finder(server, clinic)
         self.ledger = options.ledger or Ledger(None, server.url, clinic.namespace)
         self.failed: LedgerFailed | None = None
@@ -187,10 +187,13 @@ class _Run:
         """Shared resources first, once for the window."""
         self.people.settle(m for w in window for m in w.made if m.link.kind in PEOPLE)
         if not self.options.withdraw:
-            with_allergies = [w for w in window if any(m.link.kind == "AllergyIntolerance" for m in w.made)]
-            patients = [m.link for w in with_allergies for m in w.made if m.link.kind == "Patient"]
-            found = [self.people.found[p] for p in patients if p in self.people.found]
-            self.allergies.load(f"Patient/{x['id']}" for x in found)
+            self.others.load(self.plan, {kind: self._patients(window, kind) for kind in CODED})
+
+    def _patients(self, window: list[_Work], kind: str) -> list[str]:
+        """The patients (``Patient/id``) of whom a resource of that type would be sent."""
+        some = [w for w in window if any(m.link.kind == kind for m in w.made)]
+        links = [m.link for w in some for m in w.made if m.link.kind == "Patient"]
+        return [f"Patient/{self.people.found[p]['id']}" for p in links if p in self.people.found]
 
     def stopped(self, window: list[_Work], why: MesofhirError) -> Iterator[Result]:
         """A search for people, say, failed: that stops those who were looked for, and no others."""
@@ -211,7 +214,7 @@ class _Run:
         falls = fallen(work.made, self.plan)
         made = with_summaries(work.made, falls)
         exchange = Exchange(
-            self.server, self.clinic, self.plan, made, self.people, self.allergies, self.finder, result, self.ledger,
+            self.server, self.clinic, self.plan, made, self.people, self.others, self.finder, result, self.ledger,
             falls, options.limits.within(self.plan.limits), self.side, options.moved, options.dry_run,
         )  # fmt: skip
         try:

@@ -1,4 +1,4 @@
-"""Allergies that the EHR has already are not doubled; "none known" is never sent over an active one."""
+"""What the EHR has is not doubled, what contradicts ours is told; "none known" is never sent over an active allergy."""
 
 from typing import Any
 from uuid import uuid4
@@ -150,3 +150,106 @@ def test_none_known_beside_an_allergy_of_the_clinic_is_its_own_contradiction(pla
     for outcome in ("created", "unchanged"):
         result = place.pushed(tree)
         assert {k for k, _ in named(result, outcome)} >= {"AllergyIntolerance"}
+
+
+# --- diagnoses and usual medicines --------------------------------------------------------------------------
+
+LOW_BACK_PAIN = {"system": SCT, "code": "279039007"}
+OF_CONDITIONS = "http://terminology.hl7.org/CodeSystem/condition-"
+
+
+def treated(**more: Any) -> Tree:
+    """A cycle for a diagnosis, with a medicine that matters to it."""
+    tree = small(identifiers=[{"system": "urn:oid:2.999.1", "value": NUMBER}])
+    tree["conditions"] = [{"key": "P1-C", "condition": "low-back-pain", "status": "active"} | more]
+    tree["medicines"] = [{"key": "P1-M", "medicine": "ketoprofen", "status": "active"}]
+    tree["cycles"][0] |= {"indications": ["P1-C"], "medicines": ["P1-M"]}
+    return tree
+
+
+def diagnosis(place: Place, patient: str, clinical: str = "active", verified: str = "confirmed", **more: Any) -> str:
+    resource = {
+        "resourceType": "Condition",
+        "clinicalStatus": {"coding": [{"system": OF_CONDITIONS + "clinical", "code": clinical}]},
+        "verificationStatus": {"coding": [{"system": OF_CONDITIONS + "ver-status", "code": verified}]},
+        "code": {"coding": [LOW_BACK_PAIN]},
+        "subject": {"reference": patient},
+    }
+    return place.ehr.create(resource | more)
+
+
+def statement(place: Place, patient: str, **more: Any) -> str:
+    resource = {
+        "resourceType": "MedicationStatement", "status": "active", "subject": {"reference": patient},
+        "medicationCodeableConcept": {"coding": [KETOPROFEN]},
+    }  # fmt: skip
+    return place.ehr.create(resource | more)
+
+
+def test_the_same_diagnosis_and_medicine_are_used(place: Place, patient: str) -> None:
+    names = {diagnosis(place, patient), statement(place, patient)}
+    tree = treated()
+    for _ in range(2):
+        result = place.pushed(tree, create_people=False)
+        assert set(named(result, "found")) >= {("Condition", "P1-C"), ("MedicationStatement", "P1-M")}
+    assert all(len(place.ehr.versions(name)) == 1 for name in names)
+    assert not {link.key for link in place.links()} & {"P1-C", "P1-M"}
+    [plan] = [x for x in place.resources().values() if x["resourceType"] == "CarePlan"]
+    referred = {r["reference"] for r in [*plan["addresses"], *plan["supportingInfo"]]}
+    assert names <= referred
+    [item] = place.pull()
+    assert item.kept == []
+    [condition], [medicine], [cycle] = item.history.conditions, item.history.medicines, item.history.cycles
+    assert (condition.key, condition.condition, condition.status) == ("P1-C", "low-back-pain", "active")
+    assert (medicine.key, medicine.medicine) == ("P1-M", "ketoprofen")
+    assert (cycle.indications, cycle.medicines) == (["P1-C"], ["P1-M"])
+
+
+@pytest.mark.parametrize(
+    "more", [{"note": "Da sforzo."}, {"site": "lumbar"}, {"onset": "2026-01"}, {"clinical_phase": "chronic"}],
+    ids=lambda m: next(iter(m)),
+)  # fmt: skip
+def test_a_diagnosis_that_says_less_takes_no_fact_of_ours_away(place: Place, patient: str, more: Tree) -> None:
+    name = diagnosis(place, patient)
+    result = place.pushed(treated(**more), create_people=False)
+    assert ("Condition", "P1-C") in named(result, "created")
+    assert any(name in x for x in said(result, "beside"))
+    [item] = place.pull()
+    assert item.history.conditions == history(treated(**more)).conditions
+
+
+@pytest.mark.parametrize("state", ["resolved", "an error"])
+def test_one_that_is_over_or_was_an_error_is_another(place: Place, patient: str, state: str) -> None:
+    error = {
+        "resourceType": "Condition", "code": {"coding": [LOW_BACK_PAIN]}, "subject": {"reference": patient},
+        "verificationStatus": {"coding": [{"system": OF_CONDITIONS + "ver-status", "code": "entered-in-error"}]},
+    }  # fmt: skip
+    resource = diagnosis(place, patient, "resolved") if state == "resolved" else place.ehr.create(error)
+    result = place.pushed(treated(), create_people=False)
+    assert ("Condition", "P1-C") in named(result, "created")
+    assert len(place.ehr.versions(resource)) == 1
+
+
+def test_what_nothing_of_ours_needs_is_not_linked(place: Place, patient: str) -> None:
+    diagnosis(place, patient)
+    tree = treated()
+    del tree["cycles"][0]["indications"]
+    result = place.pushed(tree, create_people=False)
+    assert ("Condition", "P1-C") in named(result, "created")
+    [item] = place.pull()
+    assert item.history.conditions == history(tree).conditions
+
+
+def test_what_contradicts_ours_is_told(place: Place, patient: str) -> None:
+    refuted = diagnosis(place, patient, verified="refuted")
+    no_allergy = place.ehr.create({
+        "resourceType": "AllergyIntolerance", "patient": {"reference": patient},
+        "clinicalStatus": {"coding": [{"system": CLINICAL, "code": "active"}]},
+        "verificationStatus": {"coding": [{"system": VERIFIED, "code": "confirmed"}]},
+        "code": {"coding": [{"system": SCT, "code": "409137002"}]},
+    })  # fmt: skip
+    result = place.pushed(treated() | {k: allergic()[k] for k in ("allergies", "findings")}, create_people=False)
+    assert {("Condition", "P1-C"), ("AllergyIntolerance", "P1-A")} <= set(named(result, "created"))
+    told = said(result, "beside")
+    assert any(f"{refuted} of the EHR says the opposite" in x for x in told)
+    assert any(f"{no_allergy} of the EHR says that no allergy is known" in x for x in told)

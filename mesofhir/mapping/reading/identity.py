@@ -8,7 +8,13 @@ from typing import Any, Final
 
 from mesofhir.mapping.clinic import Clinic, Link, tail
 
-ADOPTED: Final = {"Patient": "patients", "Practitioner": "practitioners", "AllergyIntolerance": "allergies"}
+ADOPTED: Final = {
+    "Patient": "patients",
+    "Practitioner": "practitioners",
+    "AllergyIntolerance": "allergies",
+    "Condition": "conditions",
+    "MedicationStatement": "medicines",
+}
 """What the EHR may have already: our references carry the clinic's key beside its own resource."""
 Resource = dict[str, Any]
 
