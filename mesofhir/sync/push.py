@@ -190,10 +190,13 @@ class _Run:
             self.others.load(self.plan, {kind: self._patients(window, kind) for kind in CODED})
 
     def _patients(self, window: list[_Work], kind: str) -> list[str]:
-        """The patients (``Patient/id``) of whom a resource of that type would be sent."""
+        """The patients (``Patient/id``) of whom the EHR may hold such a resource of its own: whom it had before us; of
+        allergies all."""
         some = [w for w in window if any(m.link.kind == kind for m in w.made)]
         links = [m.link for w in some for m in w.made if m.link.kind == "Patient"]
-        return [f"Patient/{self.people.found[p]['id']}" for p in links if p in self.people.found]
+        people = [self.people.found[p] for p in links if p in self.people.found]
+        always = kind == "AllergyIntolerance"
+        return [f"Patient/{x['id']}" for x in people if always or self.clinic.link_of(x) is None]
 
     def stopped(self, window: list[_Work], why: MesofhirError) -> Iterator[Result]:
         """A search for people, say, failed: that stops those who were looked for, and no others."""
