@@ -13,13 +13,13 @@ from mesofhir.errors import Refused
 from mesofhir.formats import Item
 from mesofhir.mapping import Clinic, Link
 from mesofhir.server import Server
-from mesofhir.sync.allergies import Allergies
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.former import all_kinds
 from mesofhir.sync.ledger import OPEN, Entry, Ledger, settled
 from mesofhir.sync.people import People
 from mesofhir.sync.plan import Plan
+from mesofhir.sync.reconcile import Reconciliation
 from mesofhir.sync.report import Result
 
 Answer = Literal["forget", "keep"]
@@ -74,7 +74,7 @@ def resolve(
         if not waiting and not gone:
             continue
         result = Result(item.history.key)
-        exchange = Exchange(server, clinic, plan, made, people, Allergies(server, clinic), finder, result, ledger)
+        exchange = Exchange(server, clinic, plan, made, people, Reconciliation(server, clinic), finder, result, ledger)
         people.settle(m for m in made if m.link.kind == "Patient")
         exchange.name_people(needed=False)
         exchange.entries |= entries
