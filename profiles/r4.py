@@ -1,18 +1,23 @@
 """What mesofhir knows of R4's own definitions: `python profiles/r4.py`, after `python profiles/build.py`.
 
-R4 core 4.0.1 does not change, so this was run once; it says where ``mesofhir/fhir/invariants.csv`` and
-``mesofhir/fhir/profiles/r4.json`` come from, and how to take in another type or extension.
+R4 core 4.0.1 does not change, so this was run once; it says where ``invariants.csv``, ``ucum.txt`` and
+``profiles/r4.json`` in ``mesofhir/fhir/`` come from, and how to take in another type or extension.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 HERE: Final = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # our own mesofhir, installed or not
+
+from mesofhir.fhir.ucum import simple_units  # noqa: E402
+
 FHIR: Final = HERE.parent / "mesofhir" / "fhir"
 TYPES: Final = (
     "Age", "AllergyIntolerance", "Attachment", "CarePlan", "Condition", "Consent", "ContactPoint", "Count", "Distance",
@@ -43,6 +48,9 @@ def main() -> None:
     resources.append(codes(read(core, "ValueSet", "data-absent-reason")))
     lines = ",\n".join(json.dumps(resource, separators=(",", ":"), ensure_ascii=False) for resource in resources)
     (FHIR / "profiles" / "r4.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    include = read(core, "ValueSet", "ucum-common")["compose"]["include"][0]
+    units = {unit for concept in include["concept"] for unit in simple_units(concept["code"])}
+    (FHIR / "ucum.txt").write_text("\n".join(sorted(units)) + "\n", encoding="utf-8")
 
 
 def read(core: Path, kind: str, name: str) -> dict[str, Any]:

@@ -8,8 +8,7 @@
 * element ids that stand twice in a resource; contained resources that nothing refers to (dom-3)
 
 * narratives: XHTML of the elements that R4 allows, with some content (txt-1, txt-2)
-
-Known limit: units are not asked whether UCUM has them.
+* units that UCUM does not have
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 from mesofhir.errors import Problem
-from mesofhir.fhir import xhtml
+from mesofhir.fhir import ucum, xhtml
+from mesofhir.fhir.elements import UCUM
 from mesofhir.fhir.fhirpath import holds
 from mesofhir.fhir.walk import Spot, spots
 
@@ -53,6 +53,9 @@ _BINDINGS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
 
 
+_QUANTITIES: Final = frozenset({"Quantity", "Age", "Count", "Distance", "Duration"})
+
+
 class Invariant(NamedTuple):
     """An invariant of R4."""
 
@@ -79,6 +82,7 @@ def broken(resource: dict[str, Any], where: str = "$") -> Iterator[Problem]:
         yield from _invariants(spot, resource)
         yield from _period(spot)
         yield from _narrative(spot)
+        yield from _unit(spot)
         yield from _codes(spot)
         yield from _uris(spot)
         yield from _twice(spot, ids)
@@ -135,6 +139,12 @@ def _day(moment: str) -> str:
         return str(datetime.fromisoformat(moment).astimezone(UTC).date()) if "T" in moment else moment
     except (ValueError, OverflowError):  # a leap second, or a zone that leads out of the calendar
         return moment.split("T")[0]
+
+
+def _unit(spot: Spot) -> Iterator[Problem]:
+    code = spot.value.get("code")
+    if spot.types & _QUANTITIES and spot.value.get("system") == UCUM and isinstance(code, str) and not ucum.known(code):
+        yield Problem(f"{spot.path}.code", "no unit of UCUM", "a UCUM code, such as mL or mg")
 
 
 def _codes(spot: Spot) -> Iterator[Problem]:

@@ -685,6 +685,16 @@ def test_the_type_that_a_reference_says(reference: dict[str, str], good_one: boo
         check(resource, "subject.type")
 
 
+@pytest.mark.parametrize("code", ["mL", "mg/mL", "[iU]", "{score}", "%", "1", "10*3/uL", "ug/kg/h", "cm2", "s-1"])
+def test_units_of_ucum(code: str) -> None:
+    assert validate(put(good("MedicationAdministration"), "dosage.dose.code", code)) == []
+
+
+@pytest.mark.parametrize("code", [CANARY, "milligrammi", "mg/zz", "acute", "mL mg", "[zz]"])
+def test_units_that_ucum_does_not_have(code: str) -> None:
+    check(put(good("MedicationAdministration"), "dosage.dose.code", code), "dosage.dose.code")
+
+
 def test_each_invariant_can_be_evaluated() -> None:
     for several in constraints.invariants().values():
         for one in several:

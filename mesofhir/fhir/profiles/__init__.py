@@ -20,6 +20,13 @@ Beside them ``mesotherapy-session#ses-1`` (an invariant), ``session-number#conte
 ``mesotherapy-session#type`` (claimed by another type), ``session-window#part`` (a part that it does not have), and of
 codes: ``v3-ActReason:code`` (not in that system), and the warnings ``mesotherapy:code``, ``SNOMED CT:code``,
 ``ATC:code``, ``ATC:display``. These four kinds follow from the package as a whole: ``rules_of`` lists only contexts.
+
+Measured on 2 cores: 0.25 s for the first resource (package, definitions, invariants), then 0.6 ms of processor time a
+resource, half of it FHIRPath; base validation takes 0.9 ms. The 58 resources of an example::
+
+    python -m timeit -s "from mesofhir.fhir import exactjson; from mesofhir.fhir.profiles import violations
+    data = open('examples/fhir/antalgic-outpatient.bundle.json', 'rb').read()
+    all = [e['resource'] for e in exactjson.decode(data)['entry']]" "for x in all: violations(x)"
 """
 
 from __future__ import annotations
