@@ -62,7 +62,7 @@ class Judge:
             own = self.clinic.link_of(kept.resource)
             if own and own.table in TABLES:
                 self._tell(item, own, kept.resource, {}, named, said)
-            elif ours().claimed(kept.resource):
+            elif ours().claims(kept.resource):
                 self._tell_foreign(item, kept, named, said)
         if item.history is None or unusable:
             return []

@@ -66,7 +66,7 @@ WORDS: Json = {
 
 def profiles(*elements: Json, kind: str = "Procedure", others: tuple[Json, ...] = ()) -> Profiles:
     """A package with one profile `p`."""
-    return Profiles(Package([definition("p", kind, *elements), WORDS, *others]))
+    return Profiles(Package([definition("p", kind, *elements) | {"version": "1.0"}, WORDS, *others]))
 
 
 def broken(rules: Profiles, resource: Json, **more: Any) -> list[tuple[str, str]]:
@@ -505,6 +505,13 @@ def test_only_our_profiles_are_asked_for_and_only_of_their_type() -> None:
     assert [v.rule for v in rules.violations(procedure(**claim))] == ["p#Procedure.code:min"]
     assert rules.violations(procedure()) == []
     assert [v.rule for v in rules.violations({"resourceType": "Patient"} | claim)] == ["p#type"]
+
+
+def test_a_profile_of_ours_that_there_is_not() -> None:
+    rules = profiles({"id": "Procedure.partOf", "max": "1"})
+    for url in (f"{BASE}/StructureDefinition/banana", f"{BASE}/StructureDefinition/p|9.9"):
+        found = rules.violations(procedure(meta={"profile": ["https://elsewhere.example/q", url]}))
+        assert [(v.rule, v.path) for v in found] == [("profile:unknown", "$.meta.profile[1]")]
 
 
 def test_a_profile_of_a_profile_asks_for_both() -> None:

@@ -16,10 +16,11 @@ know, it refuses when the profile is first asked for, instead of passing over it
  profile a value of none of several profiles
 ======  ==================================================================================================
 
-Beside them ``mesotherapy-session#ses-1`` (an invariant), ``session-number#context`` (where an extension may stand),
-``mesotherapy-session#type`` (claimed by another type), ``session-window#part`` (a part that it does not have), and of
-codes: ``v3-ActReason:code`` (not in that system), and the warnings ``mesotherapy:code``, ``SNOMED CT:code``,
-``ATC:code``, ``ATC:display``. These four kinds follow from the package as a whole: ``rules_of`` lists only contexts.
+Beside them ``mesotherapy-session#ses-1`` (an invariant) and ``session-number#context`` (where an extension may stand).
+These are what ``rules_of`` lists. What follows from the package as a whole it does not: ``mesotherapy-session#type``
+(claimed by another type), ``profile:unknown`` (a profile of ours that there is not), ``session-window#part`` (a part
+that it does not have), ``v3-ActReason:code`` (not in that system of HL7's), and the warnings ``mesotherapy:code``,
+``SNOMED CT:code``, ``ATC:code``, ``ATC:display``.
 
 Measured on 2 cores: 0.25 s for the first resource (package, definitions, invariants), then 0.6 ms of processor time a
 resource, half of it FHIRPath; base validation takes 0.9 ms. The 58 resources of an example::

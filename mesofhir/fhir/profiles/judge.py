@@ -17,6 +17,7 @@ from mesofhir.fhir.profiles.tree import tree, unknown
 from mesofhir.fhir.walk import Spot, spots
 
 _REFERENCE: Final = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9.-]{1,64}(?:/_history/[A-Za-z0-9.-]{1,64})?$")
+_UNKNOWN: Final = Rule("profile:unknown", "", "Meta.profile", "a profile that there is not", "one of this version")
 Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
 
@@ -52,6 +53,7 @@ class Profiles:
         self.codes = Codes(package, known)
         self._compiled: dict[str, Profile] = {}
         self._ids = {str(d["id"]): str(d["url"]) for d in package.of("StructureDefinition")}
+        self._roots = tuple({f"{url.rpartition('/')[0]}/" for url in self._ids.values()})
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -92,12 +94,16 @@ class Profiles:
             raise KeyError(name)
         return tuple(profile.rules())
 
+    def claims(self, resource: Mapping[str, Any]) -> list[tuple[int, str, Profile | None]]:
+        """What a resource claims of ours: position in ``meta.profile``, URL, and the profile if there is such a one."""
+        meta = resource.get("meta")
+        listed = meta.get("profile") if isinstance(meta, dict) else None
+        urls = [(i, u) for i, u in enumerate(listed) if isinstance(u, str)] if isinstance(listed, list) else []
+        return [(i, u, self.profile(u)) for i, u in urls if u.startswith(self._roots)]
+
     def claimed(self, resource: Mapping[str, Any]) -> list[Profile]:
         """The profiles of the package that a resource claims."""
-        meta = resource.get("meta")
-        urls = meta.get("profile") if isinstance(meta, dict) else None
-        found = [self.profile(u) for u in urls if isinstance(u, str)] if isinstance(urls, list) else []
-        return list({p.url: p for p in found if p}.values())
+        return list({p.url: p for _, _, p in self.claims(resource) if p}.values())
 
     def violations(
         self, resource: Mapping[str, Any], *, against: Iterable[str] = (), resolve: Resolve | None = None
@@ -123,6 +129,9 @@ class Judging:
         """All that is wrong with a resource, and with those that it contains."""
         for profile in {p.url: p for p in (*wanted, *self.profiles.claimed(resource))}.values():
             yield from self.of(profile, Place(path, resource))
+        for i, _, known in self.profiles.claims(resource):
+            if known is None:
+                yield _UNKNOWN.broken(f"{path}.meta.profile[{i}]")
         for spot in spots(dict(resource), path):
             yield from self._extensions(spot)
             yield from self.profiles.codes.judge(spot)
