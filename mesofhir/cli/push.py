@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mesofhir.cli import config, places, sources
+from mesofhir.cli import config, places, sources, verifying
 from mesofhir.cli.ending import Ending
 from mesofhir.cli.options import (
     Connecting,
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 )
 @deciding
 @remembering
+@verifying.option
 @reporting("What became of each resource")
 @reading
 @connecting
@@ -78,6 +79,7 @@ def command(
     files: Path | None,
     deciding: Deciding,
     ledger: Path | None,
+    verify: bool | None,
 ) -> int:
     """Bring histories to a FHIR server: nothing twice, nothing erased.
 
@@ -134,8 +136,9 @@ def command(
                 voice.warn(remembered.lost)
             if options.resume and not remembered.interrupted:
                 raise UsageError("there is no interrupted push to resume; push without --resume")
-            options = replace(options, ledger=remembered)
-            return _Push(voice, written, opened, clinic, options, survey.histories).run(items)
+            check = verifying.Verifying(voice, opened, False if options.dry_run else verify)
+            options = replace(options, ledger=remembered, witness=check.witness)
+            return _Push(voice, written, opened, clinic, options, survey.histories, check).run(items)
 
 
 @dataclass
@@ -151,6 +154,7 @@ class _Push:
     clinic: Clinic
     options: Options
     total: int
+    verifying: verifying.Verifying
     shown: Counter[str] = field(default_factory=Counter)
     ending: threading.Event = field(default_factory=threading.Event)
 
@@ -166,6 +170,7 @@ class _Push:
                     for result in iter_push(self._fed(items), self.server, self.clinic, options):
                         summary.add(result)
                         self._tell(result)
+                        self.verifying.look()
                         counter.add()
                         if result.code == 5 and self.server.hopeless:
                             self.ending.set()  # nobody is there, or not for us: the others would not fare better
@@ -173,8 +178,9 @@ class _Push:
                 interrupted.set()
             except MesofhirError as error:
                 failure = _late(error)
+            read_back = self.verifying.end() if failure is None else 0
         self._more()
-        return self._end(summary, requests.count, failure, interrupted.is_set())
+        return self._end(summary, requests.count, failure, interrupted.is_set(), read_back)
 
     def _fed(self, items: Iterable[Item]) -> Iterator[Item]:
         """The histories, until it is time to end: those that were begun are brought to their end.
@@ -210,8 +216,10 @@ class _Push:
             if self.shown[kind] > MOST:
                 self.voice.line(f"{word}: … and {self.shown[kind] - MOST} more ({where})")
 
-    def _end(self, summary: Summary, requests: int, failure: MesofhirError | None, interrupted: bool) -> int:
-        codes = {summary.exit_code}
+    def _end(
+        self, summary: Summary, requests: int, failure: MesofhirError | None, interrupted: bool, code: int
+    ) -> int:
+        codes = {summary.exit_code, code}
         if summary.remarks:
             kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(summary.remarks.items()))
             self.voice.say(f"remarks: {kinds}")

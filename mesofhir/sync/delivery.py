@@ -40,6 +40,8 @@ Fate = Literal["created", "found", "updated", "stale", "refused", "unknown", "un
 ==========  ==================================================================================
 """
 
+Witness = Callable[[str, Resource, str], object]
+
 
 class Contended(NotAllDone):
     """Others kept changing the same resources."""
@@ -112,6 +114,7 @@ class Delivery:
     :param names: our handle → the server's name; what the server names is added
     :param ours: all handles of the history: what the server has not named is referred to by identifier only
     :param pause: waits for some seconds
+    :param witness: is given each resource that was written: the server's name, as it was sent, the version it became
     """
 
     server: Server
@@ -124,6 +127,7 @@ class Delivery:
     ours: Set[str]
     limits: Limits = field(default_factory=Limits)
     pause: Callable[[float], object] = time.sleep
+    witness: Witness = lambda name, sent, version: None
     _looked: set[Link] = field(default_factory=set)  # what was searched for: what is not, is created conditionally only
 
     def deliver(self, writes: Sequence[Write]) -> list[Sent]:
@@ -305,6 +309,10 @@ class Delivery:
 
     def _told(self, sent: list[Sent]) -> list[Sent]:
         self.journal.record(sent)
+        for s in sent:
+            name = self.names.get(self._handle(s.write.link))
+            if name and s.fate in ("created", "updated"):
+                self.witness(name, self._referring(s.write.resource, self.names), s.version)
         return sent
 
     def _handle(self, link: Link) -> str:

@@ -17,6 +17,7 @@ from mesofhir.formats import Item
 from mesofhir.mapping import Clinic, Made
 from mesofhir.records import TreatmentHistory, plain
 from mesofhir.server import Server, is_public_sandbox
+from mesofhir.sync.delivery import Witness
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.fallen import fallen, file, with_summaries
 from mesofhir.sync.finder import Doubled, Finder
@@ -40,6 +41,7 @@ class Options:
     :param match_systems: identifier systems by which people are matched; empty: all that a record states
     :param jobs: histories at the same time
     :param withdraw: mark all of it ``entered-in-error`` instead
+    :param witness: is given each resource that was written, see :class:`~mesofhir.sync.delivery.Delivery`
     :param files: a folder for what the server takes in no form
     :param dry_run: ask the server, decide, and send nothing
     :param side: whose value stands where both sides changed it: ``ours`` or ``theirs``; "": it is left, and told
@@ -53,6 +55,7 @@ class Options:
     match_systems: Sequence[str] = ()
     jobs: int = 1
     withdraw: bool = False
+    witness: Witness | None = None
     files: Path | None = None
     dry_run: bool = False
     side: Literal["ours", "theirs", ""] = ""
@@ -220,6 +223,8 @@ class _Run:
             self.server, self.clinic, self.plan, made, self.people, self.others, self.finder, result, self.ledger,
             falls, options.limits.within(self.plan.limits), self.side, options.moved, options.dry_run,
         )  # fmt: skip
+        if options.witness is not None:
+            exchange.delivery.witness = options.witness
         try:
             (withdraw if options.withdraw else Exchange.run)(exchange)
             if options.files and not options.withdraw and not options.dry_run:

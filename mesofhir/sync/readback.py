@@ -141,8 +141,8 @@ def _value(sent: Any, stored: Any, path: str) -> What:
         return "precision" if Decimal(sent) == Decimal(stored) else "changed"
     if not isinstance(sent, str) or not isinstance(stored, str):
         return "changed"
-    if path == "meta.source":  # HAPI appends the request
-        return "kept" if stored.split("#")[0] == sent else "changed"
+    if path == "meta.source":  # HAPI appends the request, to what was read with another's, too
+        return "kept" if stored.split("#")[0] == sent.split("#")[0] else "changed"
     if path == "text.div" or path.endswith(".text.div"):
         return "narrative"
     if path.endswith("reference") and _target(sent) == _target(stored) is not None:
