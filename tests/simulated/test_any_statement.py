@@ -62,7 +62,7 @@ def kinds(draw: st.DrawFn) -> Kind:
 
 #: never shrunk: an example is a push and a pull over HTTP, and the statement of a failure says which line it is
 ANY = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -78,11 +78,17 @@ WHOLE = Kind("whole", statement(dict.fromkeys(OURS, INTERACTIONS), conditionalCr
 def test_push_and_pull(kind: Kind) -> None:
     with running(kind) as (sim, server):
         tree = known(sim, rich())
+        foretold = pushed(server, tree, dry_run=True)
+        assert sim.writes == []
         result = pushed(server, tree)
         nothing_is_lost(sim, tree, result)
         if not result.stopped:
+            assert foretold.outcomes == result.outcomes
             again(sim, server, tree, result)
         pull(server)
+        there = sim.versions()
+        pushed(server, tree, withdraw=True)
+        assert sim.versions().keys() == there.keys()  # nothing is made to be withdrawn
 
 
 @ANY

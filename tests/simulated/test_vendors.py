@@ -39,7 +39,11 @@ def provisional() -> dict[str, Any]:
 def test_nothing_undeclared_nothing_lost_nothing_twice(name: str, preset: str) -> None:
     with running(VENDORS[name], preset=name if preset else "") as (sim, server):
         tree = known(sim, provisional())
+        foretold = pushed(server, tree, dry_run=True)
+        assert sim.writes == []
         result = pushed(server, tree)
+        if preset:
+            assert foretold.outcomes == result.outcomes
         nothing_is_lost(sim, tree, result)
         again(sim, server, tree, result)
         pull(server)
