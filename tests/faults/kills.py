@@ -163,7 +163,7 @@ class Killing:
                     break
             begun = time.monotonic()
             gallows.await_at(None)
-            self._done(pusher, gallows.url, path, f"set {number}, round {n}")
+            self._done(pusher, gallows.url, path, f"set {number}, round {n}", resume=number // 2 % 2 == 1)
             took = time.monotonic() - begun
             found = compared(self.fhir, namespace, states[:n])
             self.tally.resources += found.resources
@@ -205,10 +205,12 @@ class Killing:
         if victims in ("server", "nobody"):
             self.tally.wrong += [f"{victims} killed: {x}" for x in pushed.dishonest()]
 
-    def _done(self, pusher: Pusher, url: str, path: Path, what: str) -> None:
-        """The push, resumed until it is done: what is unknown at first is settled by looking."""
-        for _ in range(3):
-            pushed = pusher.push(path, url)
+    def _done(self, pusher: Pusher, url: str, path: Path, what: str, *, resume: bool) -> None:
+        """The push, gone on with until it is done: what is unknown at first is settled by looking."""
+        for attempt in range(3):
+            pushed = pusher.push(path, url, *(["--resume"] if resume and not attempt else []))
+            if pushed.code == 2 and "no interrupted push" in pushed.said:
+                continue  # it was killed before it began, or not at all
             self._look(pushed, "nobody")
             if pushed.code == 0:
                 return
