@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mesofhir.cli import places, sources
-from mesofhir.cli.config import folder
 from mesofhir.cli.pulled import Pulled
 from mesofhir.cli.report import Report
 from mesofhir.cli.words import MOST, Voice, interruptible, number
@@ -69,9 +68,11 @@ class Wishes:
 
 
 def memory(server: Server, clinic: Clinic, destination: str) -> Path:
-    """The file that remembers what was pulled from a server into a place."""
+    """The file that remembers what was pulled from a server into a place; beside the ledgers."""
+    from mesofhir.sync.ledger import folder as ledgers
+
     where = "\n".join((server.url, clinic.namespace, os.path.realpath(destination)))
-    return folder() / "pulled" / f"{hashlib.blake2b(where.encode(), digest_size=16).hexdigest()}.sqlite"
+    return ledgers().parent / "pulled" / f"{hashlib.blake2b(where.encode(), digest_size=16).hexdigest()}.sqlite"
 
 
 def run(voice: Voice, report: Report, server: Server, clinic: Clinic, wishes: Wishes) -> int:

@@ -322,8 +322,10 @@ class _Probed:
         return said if isinstance(said, dict) else {}
 
 def observed() -> Path:
-    """The file that says what servers were seen to do to our data."""
-    return folder() / "observed.sqlite"
+    """The file that says what servers were seen to do to our data, beside the ledgers."""
+    from mesofhir.sync.ledger import folder as ledgers
+
+    return ledgers().parent / "observed.sqlite"
 
 
 # --- the suffix on public sandboxes -------------------------------------------------------------------------

@@ -164,12 +164,25 @@ def remembered(place: Place, general: General, settings: Config) -> dict[str, An
     """What is known of the server from before: how much of what became of it, and what it did to our data."""
     from mesofhir.sync.observed import Observed
 
-    seen = Observed(places.observed())
-    url = place.said.url.rstrip("/")
-    return {
+    seen, url = Observed(places.observed()), places.url(place)
+    return _ledger(place, general, settings) | {
         "read_back": seen.compared(url),
         "did_to_our_data": [o._asdict() for o in seen.of(url)],
     }
+
+
+def _ledger(place: Place, general: General, settings: Config) -> dict[str, Any]:
+    """How much of what state, and what is not done: records as the ledger knows them, by keyed hashes."""
+    from mesofhir.sync.ledger import look
+
+    if not (general.namespace or settings.namespace):
+        return {"ledger": "not looked for: no namespace was named"}
+    clinic = place.clinic(places.clinic(general, settings), settings, lambda text: None)
+    path = places.ledger_path(None, place, clinic)
+    if not path.exists():
+        return {"ledger": None}
+    found = look(path)
+    return {"ledger": {"counts": found.counts, "open": found.open, "interrupted": found.interrupted}}
 
 
 def _plain(x: Any) -> Any:

@@ -17,7 +17,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from mesofhir.cli import main, places
+from mesofhir.cli import main, places, support_bundle
+from mesofhir.cli.config import Config, ServerConfig
+from mesofhir.cli.options import General
+from mesofhir.mapping import Link
+from mesofhir.sync.ledger import Entry, Ledger, default_path
 from mesofhir.sync.observed import Observed
 from mesofhir.sync.readback import Finding
 from tests.faults.fault_server import Exchange, FaultServer, refusing
@@ -81,6 +85,22 @@ def test_of_a_server() -> None:
         {"kind": "Procedure", "path": "Procedure.note.text", "what": "dropped", "n": 1, "of": 1}
     ]
     assert "CANARY" not in Path("s.json").read_text()
+
+
+def test_what_the_ledger_knows() -> None:
+    server = "https://fhir.example.org/r4"
+    link = Link("Condition", "conditions", "CANARYKEY")
+    namespace = os.environ["MESOFHIR_NAMESPACE"]
+    with Ledger(default_path(server, namespace), server, namespace) as ledger:
+        ledger.write({link: Entry("unknown", method="create", step="transaction")})
+    with refusing() as url:  # whether it answers does not matter here
+        run("s.json", url, code=5)
+        assert said("s.json")["server"]["ledger"] is None
+    found = support_bundle.remembered(places.Place(ServerConfig(server), False), General(None, namespace), Config())
+    assert found["ledger"]["counts"]["unknown"] == 1
+    [row] = found["ledger"]["open"]
+    assert (row["type"], row["state"], row["step"]) == ("Condition", "unknown", "transaction")
+    assert "CANARY" not in repr(found)
 
 
 def test_a_server_that_does_not_answer_is_part_of_the_story() -> None:
