@@ -4,7 +4,7 @@
   ele-1, ext-1 and ref-1 are known to the shape)
 * periods whose end is not after their start, or cannot be told to be (per-1)
 * required bindings of CodeableConcepts
-* URIs that must be absolute (``Identifier.system``, ``Extension.url``, ``Meta.profile``)
+* URIs that must be absolute (``Identifier.system``, ``Extension.url``, ``Meta.profile``); OIDs and UUIDs as systems
 * element ids that stand twice in a resource; contained resources that nothing refers to (dom-3)
 
 * narratives: XHTML of the elements that R4 allows, with some content (txt-1, txt-2)
@@ -51,6 +51,8 @@ _BINDINGS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 }
 """Element → system and codes of its value set (R4 terminologies-valuesets.html)."""
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
+_OID: Final = re.compile(r"(?=.{5,}\.[^.]*$)[0-2](\.(0|[1-9][0-9]*))+")  # none as short as 1.2.3, as the validator has it
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 _QUANTITIES: Final = frozenset({"Quantity", "Age", "Count", "Distance", "Duration"})
@@ -161,9 +163,22 @@ def _uris(spot: Spot) -> Iterator[Problem]:
         yield from _absolute(spot.value.get("system"), f"{spot.path}.system")
     if "Extension" in spot.types and not any(path.startswith("Extension.") for path in spot.paths):
         yield from _absolute(spot.value.get("url"), f"{spot.path}.url")  # inside another one it is a mere name
+    if spot.types & {"Identifier", "Coding", "Quantity"}:
+        yield from _urn(spot.value.get("system"), f"{spot.path}.system")
     profiles = spot.value.get("profile") if "Meta" in spot.types else None
     for i, profile in enumerate(profiles if isinstance(profiles, list) else ()):
         yield from _absolute(profile, f"{spot.path}.profile[{i}]")
+
+
+def _urn(uri: object, where: str) -> Iterator[Problem]:
+    """R4 datatypes.html#oid, #uuid."""
+    if not isinstance(uri, str) or not uri.startswith("urn:"):
+        return
+    kind, _, rest = uri.removeprefix("urn:").partition(":")
+    if kind == "oid" and not _OID.fullmatch(rest):
+        yield Problem(where, "not an OID", "an OID such as urn:oid:2.16.840.1.113883.2.9.4.3.2")
+    if kind == "uuid" and not _UUID.fullmatch(rest):
+        yield Problem(where, "not a UUID", "a UUID in small letters, behind urn:uuid:")
 
 
 def _absolute(uri: object, where: str) -> Iterator[Problem]:

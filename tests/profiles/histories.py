@@ -49,7 +49,7 @@ class Verdict:
         failed = any(i.failed for i in self.issues)
         refused = bool(self.base) or any(severity == "error" for severity, _ in self.rules)
         theirs = {i.id.removeprefix(OURS) for i in self.issues if i.id.startswith(OURS)}
-        ours = {rule for _, rule in self.rules if ":" not in rule.split("#")[-1]}
+        ours = {rule for _, rule in self.rules if "#" in rule and ":" not in rule.split("#")[1]}
         single = [f"{self.name}: {rule}: only one of them says so" for rule in sorted(theirs ^ ours)]
         verdicts = f"{self.name}: Python refuses it: {refused}, the validator: {failed}"
         return [verdicts, *single] if refused != failed else single
@@ -72,7 +72,7 @@ def verdicts(validator: Validator, name: str, resources: list[Resource], urls: l
     known = dict(zip(urls, resources, strict=True))
     for resource, issues in zip(resources, validator.bundle(resources, urls), strict=True):
         base, broken = judged(resource, known)
-        rules = frozenset((v.severity, v.rule) for v in broken if "#" in v.rule)
+        rules = frozenset((v.severity, v.rule) for v in broken)
         yield Verdict(f"{name}: {name_of(resource)}", issues, base, rules)
 
 

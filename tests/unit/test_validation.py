@@ -717,3 +717,22 @@ def test_the_ends_of_a_period_as_the_hl7_validator_compares_them(start: str, end
     resource = {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}}
     found = validate(resource | {"period": {"start": start, "end": end}})
     assert (found == []) is good, found
+
+
+@pytest.mark.parametrize(
+    ("system", "good"),
+    [
+        ("urn:oid:2.16.840.1.113883.2.9.4.3.2", True),
+        ("urn:oid:1.2.3.4", True),
+        ("urn:oid:1.2.3", False),
+        ("urn:oid:x", False),
+        ("urn:uuid:6f53f9aa-0bda-5855-8583-0caa3a84e0a8", True),
+        ("urn:uuid:6F53F9AA-0BDA-5855-8583-0CAA3A84E0A8", False),
+        ("urn:iso:std:iso:3166", True),
+    ],
+)
+def test_oids_and_uuids_as_the_hl7_validator_takes_them(system: str, good: bool) -> None:
+    """Each of these was tried on the validator 6.7.9."""
+    patient = {"resourceType": "Patient", "identifier": [{"system": system, "value": "1"}]}
+    encounter = {"resourceType": "Encounter", "status": "finished", "class": {"system": system, "code": "1"}}
+    assert [validate(x) == [] for x in (patient, encounter)] == [good, good]
