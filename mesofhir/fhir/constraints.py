@@ -51,7 +51,7 @@ _BINDINGS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 }
 """Element → system and codes of its value set (R4 terminologies-valuesets.html)."""
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
-_OID: Final = re.compile(r"(?=.{5,}\.[^.]*$)[0-2](\.(0|[1-9][0-9]*))+")  # none as short as 1.2.3, as the validator has it
+_OID: Final = re.compile(r"(?=.{5,}\.[^.]*$)[0-2](\.(0|[1-9][0-9]*))+")  # none as short as 1.2.3
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
