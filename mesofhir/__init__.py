@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from mesofhir.mapping import Clinic, Understood
     from mesofhir.records import TreatmentHistory
     from mesofhir.server import Server
-    from mesofhir.sync import Options, iter_push, push
+    from mesofhir.sync import Ledger, Options, iter_push, push
 
 __all__ = [
     "Clinic",
+    "Ledger",
     "Options",
     "Server",
     "TreatmentHistory",
@@ -50,6 +51,7 @@ __all__ = [
 
 _ROOMS: Final = {
     "Clinic": "mapping",
+    "Ledger": "sync",
     "Options": "sync",
     "Server": "server",
     "TreatmentHistory": "records",

@@ -55,6 +55,7 @@ def command(voice: Voice) -> int:
         with Server(url, warn=voice.warn) as server:
             demo = Demo(voice, folder, server, Clinic(NAMESPACE), {h.key: h for h in histories})
             demo.run()
+            demo.ledger.close()
     if demo.broken:
         voice.error(NotAllDone(f"{number(len(demo.broken), 'promise')} not kept: {'; '.join(demo.broken)}"))
         return NotAllDone.exit_code
@@ -92,6 +93,12 @@ class Demo:
     broken: list[str] = field(default_factory=list)
     names: dict[Any, str] = field(default_factory=dict)  # link → reference on the server
     step: int = 0
+    edited: Any = None  # the session that both sides edit
+
+    def __post_init__(self) -> None:
+        from mesofhir.sync import Ledger
+
+        self.ledger = Ledger(self.folder / "ledger.sqlite", self.server.url, self.clinic.namespace)
 
     def run(self) -> None:
         """:raises NotAllDone: the first push brought nothing to go on with"""
@@ -133,23 +140,23 @@ class Demo:
         self.server.update(edited, version=version)
         self._tell("the EHR edits", f"{name} (session {session.key}): adds a note and an outcome, changes the room")
         session.follow_up = FOLLOW_UP
+        self.edited = session
         return name
 
     def push_change(self, procedure: str) -> None:
         counts, results = self._push()
-        replaced = [r for result in results for r in result.remarks if r.kind == "replaced"]
-        room = [r for r in replaced if "location" in r.path]
+        kept = [r for result in results for r in result.remarks if r.kind == "kept"]
+        room = [r for r in kept if "location" in r.path]
         self._tell("the clinic edits", f"the follow-up of that session, and pushes: {_listed(counts)}")
-        self._more(
-            f"the room that the clinic states took the place of the EHR's, and that was "
-            f"{'reported' if room else 'NOT reported'}"
-        )
+        self._more(f"the EHR's room stays, and that was {'reported' if room else 'NOT reported'}")
         now = self.server.read(*procedure.split("/")).body or {}
         stayed = NOTE["text"] in [n.get("text") for n in now.get("note", ())] and now.get("outcome") == OUTCOME
         self._more(f"the EHR's note and outcome are {'still there' if stayed else 'GONE'}")
         self._promise(counts.get("changed") == 1, "only what differs is changed")
-        self._promise(bool(room), "what is overwritten is reported")
+        self._promise(bool(room), "what only the EHR has changed is reported")
+        self._promise(now.get("location", {}).get("display") == ROOM, "what only the EHR has changed survives")
         self._promise(stayed, "what an EHR adds survives")
+        self.edited.place = ROOM  # the clinic has read it, and says so from now on
 
     def pull(self) -> dict[str, TreatmentHistory]:
         from mesofhir.formats import write
@@ -189,7 +196,8 @@ class Demo:
 
         summary, results = Summary(), []
         became: dict[Any, str] = {}
-        for result in iter_push(self.histories.values(), self.server, self.clinic, Options(create_people=True)):
+        options = Options(create_people=True, ledger=self.ledger)
+        for result in iter_push(self.histories.values(), self.server, self.clinic, options):
             summary.add(result)
             results.append(result)
             became = {**result.outcomes, **became}  # a practitioner of several histories is made by the first

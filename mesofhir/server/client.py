@@ -226,8 +226,12 @@ class Server:
         return read_findings(self.request("POST", f"{kind}/$validate", body=resource, reads=True))
 
     def history(self, resource_type: str, resource_id: str, *, count: int = 200) -> Iterator[Version]:
-        """The versions of a resource, newest first."""
-        path = f"{_path(resource_type, resource_id)}/_history?_count={count:d}"
+        """The versions of a resource, newest first.
+
+        Asked from the beginning of time on: without ``_since`` HAPI remembers for a minute how many versions there
+        were, and then leaves out the oldest.
+        """
+        path = f"{_path(resource_type, resource_id)}/_history?_count={count:d}&_since=1970-01-01T00:00:00Z"
         return search.versions(self._door, path, f"history of a {resource_type}")
 
     def changes(self, resource_type: str, since: str, *, count: int = 200) -> Iterator[Version]:

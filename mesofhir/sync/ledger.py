@@ -146,19 +146,19 @@ class Ledger:
     :raises UsageError: it is of another server or namespace, or cannot be opened
     """
 
-    def __init__(self, path: Path | None, url: str, namespace: str, *, patience: float = PATIENCE) -> None:
-        self.path, self.lost = path, ""
+    def __init__(self, path: str | Path | None, url: str, namespace: str, *, patience: float = PATIENCE) -> None:
+        self.path, self.lost = None if path is None else Path(path), ""
         self._mutex = threading.RLock()
         self._lock: FileLock | None = None
         about = {"format": _FORMAT, "server": url, "namespace": namespace}
-        if path is None:
+        if self.path is None:
             self._key = secrets.token_bytes(32)
             self._db = self._opened(":memory:", about)
             return
         try:
-            self._lock = _locked(path, patience)
-            self._key, self.lost = _key_of(path)
-            self._db = self._opened(str(path), about)
+            self._lock = _locked(self.path, patience)
+            self._key, self.lost = _key_of(self.path)
+            self._db = self._opened(str(self.path), about)
         except OSError as error:
             self.close()
             raise UsageError(f"the ledger {path} cannot be used: {error.strerror or error}") from None

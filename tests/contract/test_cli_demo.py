@@ -36,7 +36,8 @@ def test_the_demo_keeps_its_promises(tmp_path: Path) -> None:
 
     folder = Path(re.search(r"^What was sent and what came back: (.+)$", said, re.MULTILINE)[1])  # type: ignore[index]
     assert {p.name for p in folder.iterdir()} == {
-        "server", "pushed.json", "pulled.json", "pulled.json.kept.ndjson", "pulled.fhir.ndjson",
+        "server", "ledger.sqlite", "ledger.sqlite.key", "ledger.sqlite.lock",
+        "pushed.json", "pulled.json", "pulled.json.kept.ndjson", "pulled.fhir.ndjson",
     }  # fmt: skip
     pushed, pulled = (decode((folder / name).read_bytes()) for name in ("pushed.json", "pulled.json"))
     assert sorted(h["key"] for h in pushed) == sorted(h["key"] for h in pulled)
