@@ -1,15 +1,11 @@
 """What is sent to a help desk, and progress on a real terminal."""
 
-import fcntl
 import json
 import os
-import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +21,7 @@ from mesofhir.sync.ledger import Entry, Ledger, default_path
 from mesofhir.sync.observed import Observed
 from mesofhir.sync.readback import Finding
 from tests.faults.fault_server import Exchange, FaultServer, refusing
+from tests.terminal import on_a_terminal
 
 STATEMENT = {
     "resourceType": "CapabilityStatement",
@@ -129,28 +126,6 @@ with voice.counting("pushed", 40) as counter:
             voice.line("note: in between")
 voice.line("the end")
 """
-
-
-def on_a_terminal(*command: str, press: str = "", seconds: float = 60) -> tuple[int, str]:
-    """Run a program whose standard error is a real terminal; Ctrl-C as soon as ``press`` is seen."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
-    os.close(theirs)
-    seen, ends = b"", time.monotonic() + seconds
-    while time.monotonic() < ends:
-        try:
-            chunk = os.read(ours, 4096)
-        except OSError:  # the terminal was closed
-            break
-        if not chunk:
-            break
-        seen += chunk
-        if press and press.encode() in seen:
-            process.send_signal(signal.SIGINT)
-            press = ""
-    os.close(ours)
-    return process.wait(seconds), seen.decode()
 
 
 def test_progress_with_rate_and_time_left() -> None:
