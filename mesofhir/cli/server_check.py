@@ -140,6 +140,8 @@ def _settled(abilities: Abilities) -> Iterator[str]:
     for answer, of in sorted(answers.items()):
         everything = len(of) == len(kinds())
         yield answer + (" of every type" if everything else f" of {', '.join(of)}" if of else "")
+    if any(abilities.of(kind)["create"].can is None for kind in kinds()):
+        yield "what is not known is not written; a preset may know it: --preset NAME, or a file of your own"
 
 
 def _word(settled: Settled) -> str:

@@ -74,6 +74,7 @@ def test_what_is_not_said_is_not_a_no(check) -> None:  # type: ignore[no-untyped
     assert "software not said, FHIR release not said" in result.stdout
     assert row(result, "CarePlan") == ["?"] * 7
     assert "create: not known of every type" in result.stdout
+    assert "a preset may know it" in result.stdout
     settled = check({"resourceType": "CapabilityStatement"}, "--preset", "hapi", code=0)
     assert "create: yes (preset hapi) of every type" in settled.stdout
     assert step(settled, "CarePlan") == "transaction"
