@@ -19,7 +19,7 @@ from mesofhir.mapping.shapes import shapes_of
 from mesofhir.mapping.writing import Overlay
 from mesofhir.sync.change import is_taken_back, said_again
 from mesofhir.sync.delivery import Write, referring, version_of
-from mesofhir.sync.merge import UNREADABLE, Merge, Tokens, Verdict, agreed, merge
+from mesofhir.sync.merge import UNSETTLED, Merge, Tokens, Verdict, agreed, merge
 from mesofhir.sync.report import Outcome, Remark
 
 MADE: Final = "#made"
@@ -97,7 +97,7 @@ class Judge:
             if all(any(p.covers(name) for p in newer) for name in m.stated):
                 return base
         unseen = [name for name in m.stated if not any(p.covers(name) for p in newer)]
-        return base | dict.fromkeys(unseen, UNREADABLE) if newer else None
+        return base | dict.fromkeys(unseen, UNSETTLED) if newer else None
 
     def _said(self, m: Made, x: Mapping[str, Any]) -> Said | None:
         return said(x, m.forms, m.world)
@@ -122,7 +122,7 @@ class Judge:
         merged = merge(ours, base, theirs, found.unclear)
         merged = _computed(merged)
         conflicts = merged.of(Verdict.CONFLICT)
-        baseless = any(base is None or base.get(name) == UNREADABLE for name in conflicts)
+        baseless = any(base is None or base.get(name) == UNSETTLED for name in conflicts)
         if self.side is not None:
             merged = merged.decided(self.side)
         overlay = _overlay(m, found, merged, self.hashes, gentle=self.side is not Verdict.OURS)

@@ -30,6 +30,9 @@ Tokens = Mapping[str, Token | Items]
 NOTHING: Final = ""
 UNREADABLE: Final = "?"
 """What stands there and cannot be read: like no value that there is."""
+UNSETTLED: Final = "*"
+"""In a base: what stood there when the two first met in conflict was agreed by nobody; it equals no value that stands
+anywhere, an unreadable one neither, or the next push would take it for what we had."""
 NEVER: Final = "!"
 """Cleared now, and never stated before: whoever put something there since, it is not what we had."""
 
@@ -109,10 +112,10 @@ def agreed(ours: Tokens, base: Tokens | None, merged: Merge) -> dict[str, Token 
             out[name] = ours[name]
         elif conflicts:
             then, now = _listed(out.get(name, NOTHING)), _listed(ours[name])
-            old = {k: UNREADABLE if base is None else then[k] for k in conflicts if base is None or k in then}
+            old = {k: UNSETTLED if base is None else then[k] for k in conflicts if base is None or k in then}
             out[name] = {k: t for k, t in now.items() if k not in conflicts} | old
         elif base is None:
-            out[name] = UNREADABLE  # nobody knows what it was, also next time
+            out[name] = UNSETTLED
     return out
 
 

@@ -189,7 +189,7 @@ def test_what_is_said_is_read() -> None:
                 {"mode": "server", "resource": [None, {}, {"type": 3}], "interaction": [None, {"code": 1}]}
             ]
         },
-        {"rest": [{"resource": [{"type": "Patient", "conditionalCreate": "yes", "searchParam": [[]]}]}]},
+        {"rest": [{"resource": [{"type": "Patient", "conditionalCreate": "yes", "searchParam": {}}]}]},
     ],
 )
 def test_what_has_the_wrong_shape_is_not_said(odd: dict[str, object]) -> None:
@@ -197,6 +197,11 @@ def test_what_has_the_wrong_shape_is_not_said(odd: dict[str, object]) -> None:
     assert (read.transaction, read.of("Patient").conditional_create, read.of("Patient").search_params) == (
         None,
     ) * 3
+
+
+def test_an_empty_list_says_that_there_is_none() -> None:
+    read = read_capabilities({"rest": [{"resource": [{"type": "Patient", "searchParam": [[]], "interaction": []}]}]})
+    assert (read.of("Patient").search_params, read.of("Patient").interactions) == (frozenset(), frozenset())
 
 
 # --- parameters ---------------------------------------------------------------------------------------------
