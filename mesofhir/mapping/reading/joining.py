@@ -23,8 +23,8 @@ def joined(reads: list[Read], clinic: Clinic, out: Understood) -> tuple[list[Rea
     first = _rows(reads, None)
     reads = [r for r in reads if _believed(r, first, out)]
     rows = _rows(reads, out)
-    _copies(reads, rows, out)
     _parents(rows)
+    _copies(reads, rows, out)
     _computed(reads, rows, clinic)
     return reads, rows
 
