@@ -20,8 +20,6 @@ OUTCOMES: Final = (
     "created", "changed", "unchanged", "withdrawn", "absent", "found",
     "skipped", "conflict", "blocked", "refused", "unknown",
 )  # fmt: skip
-WOULD: Final = {"created": "create", "changed": "update", "withdrawn": "withdraw"}
-"""What a dry run calls what a push would do."""
 NOT_DONE: Final = frozenset({"skipped", "conflict", "blocked", "refused"})
 
 
@@ -72,6 +70,8 @@ class Ending:
         return "; ".join(self._parts()) + tail
 
     def _parts(self) -> Iterator[str]:
+        from mesofhir.sync.report import WOULD
+
         histories = number(self.total, "history", "histories")
         said = [f"{self.histories - self.stopped - self.resumed} {'looked at' if self.planned else 'done'}"]
         said += [f"{self.resumed} done before"] if self.resumed else []

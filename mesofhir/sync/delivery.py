@@ -94,8 +94,11 @@ def stops(sent: Sent) -> bool:
 class Journal(Protocol):
     """Who is told of every request, before and after."""
 
-    def intend(self, writes: Sequence[Write], step: str) -> None:
-        """They are about to be sent together; an error here keeps them from being sent."""
+    def intend(self, writes: Sequence[Write], step: str, blind: Set[str]) -> None:
+        """They are about to be sent together; an error here keeps them from being sent.
+
+        :param blind: the types whose creates are not conditional
+        """
 
     def record(self, sent: Sequence[Sent]) -> None:
         """What became of them."""
@@ -258,7 +261,7 @@ class Delivery:
     # --- both ---------------------------------------------------------------------------------------------
 
     def _sent(self, part: Sequence[Write], step: Step, entries: Sequence[Resource]) -> list[Sent]:
-        self.journal.intend(part, str(step))
+        self.journal.intend(part, str(step), self.blind(part))
         try:
             results = carry(self.server, step, entries)
         except TransactionFailed:

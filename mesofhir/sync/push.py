@@ -17,6 +17,7 @@ from mesofhir.formats import Item
 from mesofhir.mapping import Clinic, Made
 from mesofhir.records import TreatmentHistory, plain
 from mesofhir.server import Server, is_public_sandbox
+from mesofhir.sync.bring import bring
 from mesofhir.sync.delivery import Witness
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.fallen import fallen, file, with_summaries
@@ -220,23 +221,26 @@ class _Run:
         falls = fallen(work.made, self.plan)
         made = with_summaries(work.made, falls)
         exchange = Exchange(
-            self.server, self.clinic, self.plan, made, self.people, self.others, self.finder, result, self.ledger,
-            falls, options.limits.within(self.plan.limits), self.side, options.moved, options.dry_run,
+            self.server, self.clinic, self.plan, made, self.people, self.finder, result, self.ledger,
+            options.limits.within(self.plan.limits), self.side, options.dry_run,
         )  # fmt: skip
         if options.witness is not None:
             exchange.delivery.witness = options.witness
         try:
-            (withdraw if options.withdraw else Exchange.run)(exchange)
+            if options.withdraw:
+                withdraw(exchange)
+            else:
+                bring(exchange, self.others, falls, moves=options.moved)
             if options.files and not options.withdraw and not options.dry_run:
-                file(options.files, made, falls, exchange.names, exchange.ours)
+                file(options.files, made, falls, exchange.notes.names, exchange.notes.ours)
         except MesofhirError as why:
             for link in why.links if isinstance(why, Doubled) else ():
-                exchange.note(link, "blocked")
+                exchange.notes.note(link, "blocked")
             result.stopped = str(why)
             result.exit_code = why.exit_code if why.exit_code != 1 else NotAllDone.exit_code
             if isinstance(why, LedgerFailed):
                 self.failed = why
-                if exchange.not_recorded():
+                if exchange.journal.not_recorded():
                     result.exit_code = UnknownOutcome.exit_code
         for m in made:
             result.outcomes.setdefault(m.link, "refused")

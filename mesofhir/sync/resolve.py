@@ -19,7 +19,6 @@ from mesofhir.sync.former import all_kinds
 from mesofhir.sync.ledger import OPEN, Entry, Ledger, settled
 from mesofhir.sync.people import People
 from mesofhir.sync.plan import Plan
-from mesofhir.sync.reconcile import Reconciliation
 from mesofhir.sync.report import Result
 
 Answer = Literal["forget", "keep"]
@@ -74,21 +73,21 @@ def resolve(
         if not waiting and not gone:
             continue
         result = Result(item.history.key)
-        exchange = Exchange(server, clinic, plan, made, people, Reconciliation(server, clinic), finder, result, ledger)
+        exchange = Exchange(server, clinic, plan, made, people, finder, result, ledger)
         people.settle(m for m in made if m.link.kind == "Patient")
         exchange.name_people(needed=False)
-        exchange.entries |= entries
+        exchange.journal.entries |= entries
         yield from _open(exchange, waiting, ask)
         if gone:
             yield from _gone(exchange, [link for link, e in entries.items() if e.id and link not in waiting], ask)
 
 
 def _open(exchange: Exchange, waiting: list[Link], ask: Callable[[Question], Answer]) -> Iterator[Settled]:
-    before = {link: exchange.entries[link] for link in waiting}
-    unknown = exchange.settle(waiting)
+    before = {link: exchange.journal.entries[link] for link in waiting}
+    unknown = exchange.journal.settle(waiting)
     for link in waiting:
         if link not in unknown:
-            e = exchange.entries.get(link)
+            e = exchange.journal.entries.get(link)
             arrived = e is not None and (not before[link].id or e.base == before[link].sought)
             yield Settled(link, "there" if arrived else "not there")
             continue
@@ -98,7 +97,7 @@ def _open(exchange: Exchange, waiting: list[Link], ask: Callable[[Question], Ans
 
 def _gone(exchange: Exchange, known: list[Link], ask: Callable[[Question], Answer]) -> Iterator[Settled]:
     for link in known:
-        e = exchange.entries[link]
+        e = exchange.journal.entries[link]
         try:
             there = exchange.server.read(link.kind, e.id).ok
         except Refused:

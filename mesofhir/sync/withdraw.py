@@ -16,26 +16,26 @@ def withdraw(exchange: Exchange) -> None:
 
     :raises NotAllDone: others kept changing the same resources, or one of them belongs to another patient
     """
+    notes, journal = exchange.notes, exchange.journal
     exchange.name_people(needed=False)
     ours = {m.link for m in exchange.made if m.link.kind not in PEOPLE}
     summaries = [m.link for m in exchange.made if m.link.kind == DOCUMENT]
     links = [*all_kinds(exchange.made, exchange.clinic), *summaries]
-    exchange.recall(links)
+    journal.recall(links)
     for attempt in range(TRIES):
         wait(exchange.pause, attempt)
         found = exchange.find(links)
         for link in ours - found.keys():
-            exchange.note(link, "absent")
+            notes.note(link, "absent")
         standing = {}
         for link, x in found.items():
-            exchange.check_subject(link, x)
-            exchange.call(link, x)
+            notes.check_subject(link, x)
+            notes.call(link, x)
             if is_withdrawn(x):
-                exchange.note(link, "unchanged")
+                notes.note(link, "unchanged")
             else:
                 standing[link] = x
-        judge, entries = exchange.judge, exchange.entries
-        bases = {link: entries[link].base if link in entries else None for link in standing}
-        if exchange.apply([judge.withdrawal(link, x, bases[link], taken_back) for link, x in standing.items()]):
+        judge = exchange.judge
+        if exchange.apply([judge.withdrawal(link, x, journal.base(link), taken_back) for link, x in standing.items()]):
             return
     raise Contended("others changed the resources that were to be withdrawn all the time; withdraw again")

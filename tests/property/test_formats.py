@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 
 from mesofhir import formats
 from mesofhir.fhir.exactjson import decode, encode
+from mesofhir.fhir.references import literals, renamed
 from mesofhir.formats import Item
-from mesofhir.formats.references import literals
 from mesofhir.records import TreatmentHistory, plain
-from mesofhir.sync.references import renamed
 from tests.property.strategies import clinics
 from tests.property.wire import CLINIC, offline, places, stored
 
@@ -172,7 +171,7 @@ def as_bundle(resources: list[Resource], base: str) -> Resource:
         entry = [{"fullUrl": f"{base}/{x['resourceType']}/{x['id']}", "resource": x} for x in resources]
     else:
         urns = {name_of(x): f"urn:uuid:{n:032}" for n, x in enumerate(resources)}
-        entry = [{"fullUrl": urns[name_of(x)], "resource": renamed(x, urns)} for x in resources]
+        entry = [{"fullUrl": urns[name_of(x)], "resource": renamed(x, lambda name: urns.get(name, name))} for x in resources]
     return {"resourceType": "Bundle", "type": "collection", "entry": entry}
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from mesofhir.fhir import exactjson
+from mesofhir.fhir.references import renamed
 from mesofhir.mapping import Clinic, graph
 from mesofhir.records import TreatmentHistory
-from mesofhir.sync.references import renamed
 
 CLINIC = Clinic("https://clinic.example/mesotherapy")
 
@@ -26,7 +26,7 @@ def stored(resources: list[dict[str, Any]], chance: random.Random) -> list[dict[
     names = {f"{kind}/{id}": f"{kind}/{n}-{chance.randint(0, 99)}" for n, (kind, id) in enumerate(kinds)}
     out = []
     for x in resources:
-        new = renamed(copy.deepcopy(x), names)
+        new = renamed(copy.deepcopy(x), lambda name: names.get(name, name))
         new["id"] = names[f"{x['resourceType']}/{x['id']}"].split("/")[1]
         new["meta"] |= {
             "versionId": "1",

@@ -1,0 +1,224 @@
+"""The journal of one history: what the ledger knows of it, and each write entered before it is sent and after.
+
+What was sent and never answered is settled here, by looking: a lost answer is never followed by sending again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from mesofhir.mapping import Link, Made
+from mesofhir.server import Server
+from mesofhir.sync.change import is_taken_back
+from mesofhir.sync.decision import MADE, Decision
+from mesofhir.sync.delivery import Sent, Write, version_of
+from mesofhir.sync.finder import Finder
+from mesofhir.sync.former import said
+from mesofhir.sync.ledger import OPEN, Entry, Ledger, settled
+from mesofhir.sync.merge import Tokens, same
+from mesofhir.sync.notes import Notes
+
+Resource = dict[str, Any]
+
+UNGUARDED: Final = "unguarded"
+"""The step of a create that the server would do twice."""
+LATE: Final = timedelta(minutes=5)
+"""After so long no request is under way any more: what is not there by then, never arrived."""
+
+
+@dataclass
+class LedgerJournal:
+    """The journal (:class:`mesofhir.sync.delivery.Journal`) that is kept in the ledger.
+
+    :param made: the resources of the history
+    :param notes: what became of them is noted there too
+    :param dry: nothing is written to the ledger
+    :ivar entries: what is known of them
+    :ivar sought: the decisions that are being sent
+    :ivar versions: the version of each that was read
+    :ivar whose: the patient, as the ledger calls them
+    """
+
+    server: Server
+    ledger: Ledger
+    finder: Finder
+    made: Sequence[Made]
+    notes: Notes
+    dry: bool = False
+    entries: dict[Link, Entry] = field(default_factory=dict)
+    sought: dict[Link, Decision] = field(default_factory=dict)
+    versions: dict[Link, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.whose = self.ledger.record(self.notes.patient.table, self.notes.patient.key)
+
+    # --- what is known ------------------------------------------------------------------------------------
+
+    def base(self, link: Link) -> Tokens | None:
+        """What both sides said when they last met; None if nobody knows."""
+        e = self.entries.get(link)
+        return None if e is None else e.base
+
+    def trusted(self) -> bool:
+        """Is the server the one that the ledger knows? Its patients say so."""
+        known, subject = self.entries.get(self.notes.patient), self.notes.subject
+        return known is not None and bool(subject) and known.id == subject.partition("/")[2]
+
+    def current(self, link: Link, logical: str) -> Resource | None:
+        """What stands on the server under an id; None if there is nothing, or no id."""
+        return self.server.read(link.kind, logical).body if logical else None
+
+    def recall(self, links: Iterable[Link]) -> None:
+        """What the ledger knows; of what was sent and never answered, what became of it.
+
+        :raises UnknownOutcome: nobody can tell
+        """
+        self.entries |= self.ledger.known(links)
+        waiting = [link for link, e in self.entries.items() if e.state in OPEN]
+        lost = self.settle(waiting)
+        if lost:
+            raise self.notes.lost(
+                lost, f"nobody can tell yet whether it arrived: push again in {LATE.seconds // 60} minutes, or see "
+                "`mesofhir ledger resolve`"
+            )  # fmt: skip
+
+    def settle(self, links: Iterable[Link], *, again: bool = True) -> list[Link]:
+        """Look for what was sent and never answered.
+
+        :param again: whatever is not there may be sent again, where the request was one that cannot double it
+        :returns: those of which nobody can tell
+        """
+        links, out = list(links), []
+        unnamed = [link for link in links if not self.entries[link].id]
+        found = self.finder.only(unnamed, self.notes.subject) if links else {}
+        now: dict[Link, Entry | None] = {}
+        for link in links:
+            e = self.entries[link]
+            x = self.current(link, e.id) if e.id else found.get(link)
+            if x is not None and self._says(link, x, e):
+                now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x), base=e.sought)
+            elif x is not None and not e.id:  # it is there, and says something else by now
+                now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x))
+            elif again and (e.id or e.step != UNGUARDED or _long_ago(e)):
+                now[link] = settled(e, "done") if e.id else None
+            else:
+                out.append(link)
+        self.remember(now)
+        return out
+
+    def _says(self, link: Link, x: Resource, e: Entry) -> bool:
+        """Does it say what was sent?"""
+        if e.method == "withdraw":
+            return is_taken_back(x)
+        m = next((m for m in self.made if m.link == link), None)
+        then = None if m is None else said(x, m, link)
+        theirs = {} if then is None else self.ledger.tokens(link, then.values)
+        return e.sought is not None and same({n: t for n, t in e.sought.items() if t and n != MADE}, theirs)
+
+    def find_lost(self, lost: Sequence[Link]) -> dict[Link, Resource]:
+        """After a lost answer: nothing is sent again.
+
+        :returns: what is there and says something else than what was sent
+        :raises UnknownOutcome: not everything is there
+        """
+        missing, others = self.settle(lost, again=False), {}
+        for link in lost:
+            if link not in missing:
+                e = self.entries[link]
+                self.notes.call_by_id(link, e.id)
+                self.notes.note(link, self.sought[link].outcome)
+                if e.base is None and (x := self.current(link, e.id)):
+                    others[link] = x
+        if missing:
+            raise self.notes.lost(missing, f"{len(missing)} of {len(lost)} resources are not there (yet)")
+        return others
+
+    # --- of a delivery ------------------------------------------------------------------------------------
+
+    def intend(self, writes: Sequence[Write], step: str, blind: Set[str]) -> None:
+        """Into the ledger, before they are sent."""
+        now: dict[Link, Entry | None] = {}
+        for w in writes:
+            d = self.sought[w.link]
+            e = self.entries.get(w.link) or Entry("pending", patient=self.whose)
+            guarded = step if w.method == "update" or w.link.kind not in blind else UNGUARDED
+            method = "withdraw" if d.outcome == "withdrawn" else w.method
+            now[w.link] = replace(
+                e, state="pending", sought=d.base, method=method, step=guarded, id=w.id, patient=e.patient or self.whose
+            )
+        self.remember(now)
+
+    def record(self, sent: Sequence[Sent]) -> None:
+        """Into the ledger, as soon as it is known."""
+        now: dict[Link, Entry | None] = {}
+        for s in sent:
+            self._note(s)
+            link, e = s.write.link, self.entries.get(s.write.link)
+            logical = s.write.id or str((s.resource or {}).get("id", ""))
+            known = e or Entry("pending", patient=self.whose)
+            if s.fate in ("created", "updated"):
+                base = self.sought[link].base
+                now[link] = settled(known, "done", id=logical, version=s.version, base=base)
+            elif s.fate == "found":
+                now[link] = settled(known, "done", id=logical, version=s.version)
+            elif s.fate == "unknown":
+                now[link] = replace(known, state="unknown")
+            elif s.fate == "refused":
+                now[link] = settled(known, "refused")
+            elif e is not None:
+                now[link] = settled(e, "done") if e.id else None
+        self.remember(now)
+
+    def _note(self, s: Sent) -> None:
+        link = s.write.link
+        if s.resource is not None and s.write.method == "create":
+            self.notes.call(link, s.resource)
+        for issue in s.issues:
+            if issue.severity != "information":
+                self.notes.remark(link, "server", str(issue))
+        if s.fate in ("created", "refused"):
+            self.notes.note(link, s.fate)
+
+    def not_recorded(self) -> bool:
+        """The ledger could not be written: what it calls pending was sent, and what became of it is noted nowhere.
+
+        :returns: is there any of that?
+        """
+        outcomes = self.notes.result.outcomes
+        lost = [k for k, e in self.entries.items() if e.state == "pending" and k not in outcomes]
+        for link in lost:
+            self.notes.note(link, "unknown")
+        return bool(lost)
+
+    # --- without one --------------------------------------------------------------------------------------
+
+    def agree(self, decisions: Iterable[Decision]) -> None:
+        """Nothing needs to be sent of these, and what both sides say is known."""
+        done: dict[Link, Entry] = {}
+        references = self.notes.result.references
+        for d in decisions:
+            if d.write is None and d.base is not None and references.get(d.link):
+                logical = references[d.link].partition("/")[2]
+                done[d.link] = Entry("unchanged", logical, self.versions.get(d.link, ""), self.whose, d.base)
+        self.refresh(done)
+
+    def refresh(self, entries: Mapping[Link, Entry]) -> None:
+        """Remember what was not known so already."""
+        self.remember({link: e for link, e in entries.items() if self.entries.get(link) != e})
+
+    def remember(self, entries: Mapping[Link, Entry | None]) -> None:
+        """:raises LedgerFailed: it cannot be written"""
+        if not self.dry:
+            self.ledger.write(entries)
+        for link, e in entries.items():
+            if e is None:
+                self.entries.pop(link, None)
+            else:
+                self.entries[link] = e
+
+
+def _long_ago(e: Entry) -> bool:
+    return bool(e.at) and datetime.now(UTC) - datetime.fromisoformat(e.at) > LATE
