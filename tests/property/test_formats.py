@@ -171,7 +171,8 @@ def as_bundle(resources: list[Resource], base: str) -> Resource:
         entry = [{"fullUrl": f"{base}/{x['resourceType']}/{x['id']}", "resource": x} for x in resources]
     else:
         urns = {name_of(x): f"urn:uuid:{n:032}" for n, x in enumerate(resources)}
-        entry = [{"fullUrl": urns[name_of(x)], "resource": renamed(x, lambda name: urns.get(name, name))} for x in resources]
+        named = [(urns[name_of(x)], renamed(x, lambda name: urns.get(name, name))) for x in resources]
+        entry = [{"fullUrl": url, "resource": x} for url, x in named]
     return {"resourceType": "Bundle", "type": "collection", "entry": entry}
 
 
