@@ -92,7 +92,7 @@ MARKS = ("id", "userSelected")  # they say by whom an item was put or chosen, no
 def computed(victim, path) -> bool:
     """A practitioner is shared by histories of both languages; a translation's language is the other one."""
     shared = victim["resourceType"] == "Practitioner" and path == ("language",)
-    return shared or path[0] == "_patientInstruction" and path[-1] == "valueCode"
+    return shared or (path[0] == "_patientInstruction" and path[-1] == "valueCode")
 
 
 @given(histories(), st.randoms(use_true_random=False))
