@@ -1,8 +1,11 @@
 """Histories before a server's own validator, by our profiles; nothing is stored there.
 
 A history goes as one Bundle, so that its references lead somewhere. Whether the server looks into a Bundle, and whether
-it knows our profiles, is not asked but tried: with a good resource and a bad one, both of nobody. A server that does
-not look into Bundles gets each resource alone, its references reduced to identifier and display.
+it judges by our profiles, is not asked but tried: with a good resource and a bad one, both of nobody. A server that
+does not look into Bundles gets each resource alone, its references reduced to identifier and display.
+
+A server that shows no profile of ours is not tried: a validator that was asked for a profile that it lacks may remember
+that (HAPI for 5 to 10 minutes), also when `profiles install` has put it there meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mesofhir.errors import NotAllDone, Problem
+from mesofhir.errors import NotAllDone, Problem, Refused
 from mesofhir.fhir.profiles import ours, rules_of
 from mesofhir.fhir.references import own_name, references
 from mesofhir.formats import Item
@@ -68,12 +71,20 @@ class ServerJudge:
 
     def __init__(self, server: Server, clinic: Clinic) -> None:
         self.server, self.clinic = server, clinic
-        self.bundles = self._knows(self._whole, [_GOOD, _BAD])
-        if not self.bundles and not self._knows(self._single, [_GOOD, _BAD]):
+        shown = self._shown()
+        self.bundles = shown and self._knows(self._whole, [_GOOD, _BAD])
+        if not self.bundles and not (shown and self._knows(self._single, [_GOOD, _BAD])):
             raise ProfilesUnknown(
                 f"{server.url} does not judge by the profiles of mesofhir: `mesofhir profiles install` puts them "
                 "there (and a server may need a while, or a restart, until its validator has them)"
             )
+
+    def _shown(self) -> bool:
+        """Has it the profile of the probe? One that does not let us look for it may have it all the same."""
+        try:
+            return any(self.server.search("StructureDefinition", [("url", _GOOD["meta"]["profile"][0])], count=1))
+        except Refused:
+            return True
 
     def _knows(self, ask: Any, probes: list[Resource]) -> bool:
         try:

@@ -68,12 +68,6 @@ def test_what_the_server_refuses_is_told_where_the_record_says_it(hapi: FhirServ
     assert CANARY not in report.read_text("utf-8")
 
 
-def test_a_server_that_does_not_know_our_profiles(bare_hapi: FhirServer) -> None:
-    done = check(EXAMPLES / "analgesic-outpatient.json", bare_hapi.url)
-    assert done.exit_code == 4, done.output
-    assert "does not judge by the profiles of mesofhir: `mesofhir profiles install` puts them there" in done.output
-
-
 def test_an_embedded_server_does_not_either(sekmet: FhirServer) -> None:
     done = check(EXAMPLES / "analgesic-outpatient.json", sekmet.url)
     assert done.exit_code == 4, done.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from mesofhir.sync.conformance import Installed, install, ordered
 from tests.servers import FhirServer
 
 CORE = "http://hl7.org/fhir/"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "analgesic-outpatient.json"
+NAMESPACE = "https://clinic.example/mesotherapy"
 
 
 def words(done: list[Installed]) -> Counter[str]:
@@ -79,11 +82,20 @@ def test_another_version_stays_beside_ours(hapi: FhirServer, namespace: str):
 
 @pytest.mark.hapi
 def test_a_bare_hapi_validates_by_each_profile_at_once(bare_hapi: FhirServer):
+    """Also where somebody has checked a source on it before, and was told that it lacks the profiles."""
+
+    def checked(code: int) -> str:
+        done = CliRunner().invoke(main, ["check", str(EXAMPLE), "--server", bare_hapi.url, "--namespace", NAMESPACE])
+        assert done.exit_code == code, done.stderr
+        return done.stderr
+
     def run(*more: str) -> str:
         done = CliRunner().invoke(main, ["profiles", "install", bare_hapi.url, *more])
         assert done.exit_code == 0, done.stderr
         return done.stderr.splitlines()[-1]
 
+    lacks = "does not judge by the profiles of mesofhir: `mesofhir profiles install` puts them there"
+    assert lacks in checked(4)
     total = len(package().by_url)
     assert run("--dry-run") == f"{total} new (nothing was written)"
     assert run() == f"{total} new"
@@ -98,6 +110,7 @@ def test_a_bare_hapi_validates_by_each_profile_at_once(bare_hapi: FhirServer):
             assert not any("profile" in text and "retrieve" in text for text in said), (definition["id"], said)
             if definition["id"] != "mesotherapy-cocktail":  # which may leave out everything
                 assert any(f"(from {definition['url']}" in text for text in said), (definition["id"], said)
+    checked(0)
 
 
 def test_a_server_that_holds_no_profiles_says_so(sekmet: FhirServer):

@@ -153,8 +153,9 @@ def test_ctrl_c_in_the_middle_of_a_pull(args: list[str]) -> None:
         command = [sys.executable, "-m", "mesofhir.cli", "pull", server.url, "x.ndjson", *args]
         path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path}
-        )
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background ignores it
+        )  # fmt: skip
         while len(server.requests) < 2:
             assert process.poll() is None
             time.sleep(0.01)
