@@ -1,5 +1,6 @@
 """What a server's $validate says: where it belongs, and how it is asked."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,16 @@ class Fake:
 
     url = "https://fhir.example.org/r4"
 
-    def __init__(self, *, looks_into_bundles: bool = True, profiles: bool = True, reads: bool = True) -> None:
-        self.looks, self.profiles, self.reads = looks_into_bundles, profiles, reads
+    def __init__(
+        self, *, looks_into_bundles: bool = True, profiles: bool = True, reads: bool = True, shows: bool | None = True
+    ) -> None:
+        self.looks, self.profiles, self.reads, self.shows = looks_into_bundles, profiles, reads, shows
         self.asked: list[Resource] = []
+
+    def search(self, kind: str, params: list[tuple[str, str]], *, count: int) -> Iterator[Resource]:
+        if self.shows is None:
+            raise Refused("no search", 405)
+        return iter([{"resourceType": kind, "url": params[0][1]}] if self.shows else [])
 
     def validate(self, resource: Resource) -> list[Finding]:
         self.asked.append(resource)
@@ -131,3 +139,14 @@ def test_else_each_resource_is_asked_alone_and_refers_to_nothing(item: Item, fak
 def test_a_server_that_judges_by_no_profile_of_ours() -> None:
     with pytest.raises(ProfilesUnknown, match="mesofhir profiles install"):
         ServerJudge(Fake(profiles=False), CLINIC)  # type: ignore[arg-type]
+
+
+def test_a_validator_is_not_asked_for_profiles_that_the_server_does_not_show() -> None:
+    fake = Fake(shows=False)
+    with pytest.raises(ProfilesUnknown, match="mesofhir profiles install"):
+        ServerJudge(fake, CLINIC)  # type: ignore[arg-type]
+    assert fake.asked == []
+
+
+def test_a_server_that_cannot_be_searched_is_tried() -> None:
+    assert ServerJudge(Fake(shows=None), CLINIC).bundles  # type: ignore[arg-type]
