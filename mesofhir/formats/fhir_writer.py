@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from mesofhir.errors import InvalidInput, Problem, UsageError
 from mesofhir.fhir.exactjson import decode, encode, encode_pretty
+from mesofhir.fhir.references import literals, own_name, renamed
 from mesofhir.formats.item import Item, differing, url_of
 from mesofhir.formats.kept import IDENTITY
 from mesofhir.formats.output import Output, create
-from mesofhir.formats.references import literals, own_name, renamed
 from mesofhir.formats.spool import Spool
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.records.model import Practitioner

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mesofhir.fhir.exactjson import decode, encode
-from mesofhir.formats.references import literals, own_name, references
+from mesofhir.fhir.references import literals, own_name, references
 from mesofhir.formats.spool import Spool
 from mesofhir.mapping import Clinic, Link
 from mesofhir.mapping.clinic import tail

@@ -19,10 +19,10 @@ from typing import Any, BinaryIO, Final
 
 from mesofhir.errors import Problem, UsageError
 from mesofhir.fhir.exactjson import decode, encode
+from mesofhir.fhir.references import literals, own_name
 from mesofhir.formats.item import Foreign, Item, url_of
 from mesofhir.formats.json_values import Value, of_lines
 from mesofhir.formats.options import Options
-from mesofhir.formats.references import literals, own_name
 from mesofhir.formats.spool import Spool
 from mesofhir.mapping import Link, Note
 from mesofhir.mapping.clinic import tail

@@ -17,10 +17,10 @@ from typing import BinaryIO, Final
 
 from mesofhir.errors import InvalidInput, Problem, UsageError
 from mesofhir.fhir.exactjson import decode
+from mesofhir.fhir.references import own_name
 from mesofhir.formats.item import Item
 from mesofhir.formats.kept import beside
 from mesofhir.formats.output import Output, create
-from mesofhir.formats.references import own_name
 from mesofhir.formats.sheets import SHEETS, headings
 from mesofhir.formats.spool import Spool
 from mesofhir.formats.standing import AWAY, FORMATS, Piece, Standing
