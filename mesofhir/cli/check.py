@@ -56,8 +56,6 @@ def command(
       mesofhir check clinic-csv/ --encoding cp1252 --locale it --timezone Europe/Rome
       mesofhir check clinic.json --server https://fhir.example.org/r4
     """
-    from mesofhir.sync.push import check_destination
-
     settings = config.load(general.config)
     clinic = places.clinic(general, settings)
     made: Counter[str] = Counter()
@@ -73,6 +71,8 @@ def command(
             for item in survey.of(_judged(items, clinic, made), "checked", items):
                 against.see(item)
                 if place and item.history is not None:
+                    from mesofhir.sync.push import check_destination  # not needed offline, and slow to load
+
                     check_destination(place.said.url, item.history)
             against.end()
             if place:
