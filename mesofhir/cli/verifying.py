@@ -37,9 +37,11 @@ class Verifying:
         self.on = not observed.knows(server.url) if wanted is None else wanted
 
     @property
-    def witness(self) -> Witness | None:
+    def witness(self) -> Witness:
         """Who is given what is sent."""
-        return self._verify.note if self.on else None
+        from mesofhir.sync.delivery import unwitnessed
+
+        return self._verify.note if self.on else unwitnessed
 
     def look(self, *, end: bool = False) -> None:
         """Read back what waits, if it is enough. What was sent stays sent where that cannot be read: it is told, and

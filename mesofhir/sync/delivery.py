@@ -41,6 +41,11 @@ Fate = Literal["created", "found", "updated", "stale", "refused", "unknown", "un
 """
 
 Witness = Callable[[str, Resource, str], object]
+"""Is given each resource that was written: the server's name, as it was sent, the version it became."""
+
+
+def unwitnessed(name: str, sent: Resource, version: str) -> None:
+    """The witness of what nobody reads back."""
 
 
 class Contended(NotAllDone):
@@ -117,7 +122,7 @@ class Delivery:
     :param names: our handle → the server's name; what the server names is added
     :param ours: all handles of the history: what the server has not named is referred to by identifier only
     :param pause: waits for some seconds
-    :param witness: is given each resource that was written: the server's name, as it was sent, the version it became
+    :param witness: is given each resource that was written
     """
 
     server: Server
@@ -130,7 +135,7 @@ class Delivery:
     ours: Set[str]
     limits: Limits = field(default_factory=Limits)
     pause: Callable[[float], object] = time.sleep
-    witness: Witness = lambda name, sent, version: None
+    witness: Witness = unwitnessed
     _looked: set[Link] = field(default_factory=set)  # what was searched for: what is not, is created conditionally only
 
     def deliver(self, writes: Sequence[Write]) -> list[Sent]:

@@ -17,6 +17,7 @@ from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.records.identifiers import names, same_system
 from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query, search_value
 from mesofhir.sync.carrier import Carried, carry
+from mesofhir.sync.delivery import Witness, unwitnessed, version_of
 from mesofhir.sync.finder import AT_ONCE, NO_SUCH_SEARCH, chunks
 from mesofhir.sync.plan import Plan, Step
 
@@ -38,6 +39,7 @@ class People:
     :param systems: the identifier systems by which people are matched; empty: all that a record states
     :param create: make those whom the EHR does not have
     :param dry: tell who would be made, and make nobody
+    :param witness: is given each of those whom we made
     :ivar wanted: those who would be
     """
 
@@ -47,6 +49,7 @@ class People:
     systems: Sequence[str] = ()
     create: bool = False
     dry: bool = False
+    witness: Witness = unwitnessed
     wanted: set[Link] = field(default_factory=set)
     found: dict[Link, Resource] = field(default_factory=dict)
     failed: dict[Link, MesofhirError] = field(default_factory=dict)
@@ -249,6 +252,8 @@ class People:
             self.found[m.link] = resource
             if r.status == 201:
                 self._made.add(m.link)
+                name = f"{m.link.kind}/{resource['id']}"
+                self.witness(name, m.resource, r.version or version_of(resource))
         elif isinstance(r, TransactionFailed) and r.status not in (409, 412):  # somebody else made it, or several
             self._fail(m.link, f"the server refused the create of the {m.link.kind}: {r}")
 

@@ -18,7 +18,7 @@ from mesofhir.mapping import Clinic, Made
 from mesofhir.records import TreatmentHistory, plain
 from mesofhir.server import Server, is_public_sandbox
 from mesofhir.sync.bring import bring
-from mesofhir.sync.delivery import Witness
+from mesofhir.sync.delivery import Witness, unwitnessed
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.fallen import fallen, file, with_summaries
 from mesofhir.sync.finder import Doubled, Finder
@@ -42,7 +42,7 @@ class Options:
     :param match_systems: identifier systems by which people are matched; empty: all that a record states
     :param jobs: histories at the same time
     :param withdraw: mark all of it ``entered-in-error`` instead
-    :param witness: is given each resource that was written, see :class:`~mesofhir.sync.delivery.Delivery`
+    :param witness: is given each resource that was written, and each person who was made
     :param files: a folder for what the server takes in no form
     :param dry_run: ask the server, decide, and send nothing
     :param side: whose value stands where both sides changed it: ``ours`` or ``theirs``; "": it is left, and told
@@ -56,7 +56,7 @@ class Options:
     match_systems: Sequence[str] = ()
     jobs: int = 1
     withdraw: bool = False
-    witness: Witness | None = None
+    witness: Witness = unwitnessed
     files: Path | None = None
     dry_run: bool = False
     side: Literal["ours", "theirs", ""] = ""
@@ -156,7 +156,8 @@ class _Run:
     @cached_property
     def people(self) -> People:
         options, create = self.options, self.options.create_people and not self.options.withdraw
-        return People(self.server, self.clinic, self.plan, options.match_systems, create, options.dry_run)
+        how = (self.server, self.clinic, self.plan)
+        return People(*how, options.match_systems, create, options.dry_run, options.witness)
 
     def begin(self) -> None:
         """:raises UsageError: there is nothing to resume"""
@@ -224,8 +225,7 @@ class _Run:
             self.server, self.clinic, self.plan, made, self.people, self.finder, result, self.ledger,
             options.limits.within(self.plan.limits), self.side, options.dry_run,
         )  # fmt: skip
-        if options.witness is not None:
-            exchange.delivery.witness = options.witness
+        exchange.delivery.witness = options.witness
         try:
             if options.withdraw:
                 withdraw(exchange)

@@ -19,8 +19,8 @@ What = Literal["kept", "order", "whitespace", "precision", "instant", "reference
 """
 ============  =========================================================================================
  kept          to the letter
- order         the items of a list stand in another order
- whitespace    blanks at the ends are gone, or several have become one, or a line end a blank
+ order         the items of a list stand in another order, which says nothing (of given names it does)
+ whitespace    blanks at the ends of a text are gone, or several have become one, or a line end a blank
  precision     the same number with other digits: ``1.50`` came back as ``1.5``
  instant       the same instant, written otherwise
  reference     the same target, relative and not absolute, or the other way round
@@ -31,6 +31,10 @@ What = Literal["kept", "order", "whitespace", "precision", "instant", "reference
 """
 HARMLESS: Final = frozenset({"order", "whitespace", "precision", "instant", "reference", "narrative"})
 ENVELOPE: Final = frozenset({"id", "meta.versionId", "meta.lastUpdated"})
+_ORDERED: Final = ("name.given", "name.prefix", "name.suffix", "address.line")
+"""The lists whose order says something (``orderMeaning``, http://hl7.org/fhir/R4/datatypes.html)."""
+_NAMES: Final = frozenset({"system", "value", "code", "url", "id", "reference"})
+"""The texts by which something is found again: a blank more or less is another one."""
 _KEYS: Final = ("url", "system", "id", "code", "use", "type")  # by which items of a list are told apart
 _REST: Final = re.compile(r"(?:^|/)([A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64})(?:/_history/[^/]+)?$")
 
@@ -78,7 +82,7 @@ def _list(sent: Sequence[Any], stored: Sequence[Any], path: str) -> Iterator[tup
     pairs = _paired(sent, stored)
     places = [place for _, place in pairs if place is not None]
     if places != sorted(places):
-        yield path, "order"
+        yield path, "changed" if path.endswith(_ORDERED) else "order"
     for item, place in pairs:
         here = f"{path}({_slice(item)})" if _slice(item) else path
         if place is None:
@@ -148,7 +152,7 @@ def _value(sent: Any, stored: Any, path: str) -> What:
     if path.endswith("reference") and _target(sent) == _target(stored) is not None:
         return "reference"
     if " ".join(sent.split()) == " ".join(stored.split()):
-        return "whitespace"
+        return "changed" if path.rpartition(".")[2] in _NAMES else "whitespace"
     return "instant" if _is_one_instant(sent, stored) else "changed"
 
 
