@@ -9,6 +9,7 @@ One root, one class for each reaction, and each class holds the exit code of the
     │   └── Refused            the server said no, and would say it again
     ├── Unreachable         5  try later, or look at the network
     │   └── NotAuthorised      look at the credentials
+    │       └── NotAllowed     they are good, and this is not among what they allow
     └── UnknownOutcome      6  a write may or may not have happened: a person must look
 
 Messages never quote a value of a patient: they say where it stands, what kind of thing was found and what
@@ -17,7 +18,7 @@ kind was expected. Keys of records may be named; they are the clinic's pseudonym
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -78,11 +79,15 @@ class Refused(NotAllDone):
 
     :param status: the HTTP status
     :param issues: what its OperationOutcome says, one line each, free of patient data
+    :param codes: the kinds of these issues (``issue.code``)
     """
 
-    def __init__(self, message: str, status: int = 0, issues: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, status: int = 0, issues: Sequence[str] = (), codes: Iterable[str] = ()
+    ) -> None:
         self.status = status
         self.issues = list(issues)
+        self.codes = frozenset(codes)
         super().__init__("\n  ".join([message, *self.issues]))
 
 
@@ -94,6 +99,10 @@ class Unreachable(MesofhirError):
 
 class NotAuthorised(Unreachable):
     """The server does not let us in."""
+
+
+class NotAllowed(NotAuthorised):
+    """The server knows us, and does not let us do this."""
 
 
 class UnknownOutcome(MesofhirError):

@@ -180,6 +180,7 @@ class _Push:
                 failure = _late(error)
             read_back = self.verifying.end() if failure is None else 0
         self._more()
+        self._advise(summary)
         return self._end(summary, requests.count, failure, interrupted.is_set(), read_back)
 
     def _fed(self, items: Iterable[Item]) -> Iterator[Item]:
@@ -215,6 +216,16 @@ class _Push:
         for word, kind in (("error", "stopped"), ("note", "remarked")):
             if self.shown[kind] > MOST:
                 self.voice.line(f"{word}: … and {self.shown[kind] - MOST} more ({where})")
+
+    def _advise(self, summary: Summary) -> None:
+        """What a person can do about what the server has refused."""
+        if summary.refusals:
+            from mesofhir.sync.plan import Plan
+            from mesofhir.sync.refusal import advice
+
+            plan = Plan(self.server.abilities(), self.options.files is not None)
+            for text in advice(summary.refusals, summary.taken, plan):
+                self.voice.warn(text)
 
     def _end(
         self, summary: Summary, requests: int, failure: MesofhirError | None, interrupted: bool, code: int

@@ -69,7 +69,7 @@ def failure(answer: Answer, what: str) -> TransactionFailed:
         answer.status in (400, 422) and ("too-costly" in codes or _TOO_MANY.search(words) is not None)
     )
     kind = TooLarge if large else TransactionFailed
-    return kind(f"{what} was refused: {answer.status}", answer.status, [str(issue) for issue in said])
+    return kind(f"{what} was refused: {answer.status}", answer.status, [str(issue) for issue in said], codes)
 
 
 def read_results(answer: Answer, entries: Sequence[Entry], kind: str) -> list[EntryResult]:

@@ -23,7 +23,7 @@ from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
-from mesofhir.errors import NotAuthorised, UnknownOutcome, Unreachable, UsageError
+from mesofhir.errors import NotAllowed, NotAuthorised, UnknownOutcome, Unreachable, UsageError
 from mesofhir.fhir.exactjson import encode
 from mesofhir.server import faults, wire
 from mesofhir.server.abilities import Abilities
@@ -146,7 +146,7 @@ class Door:
         :param reads: it changes nothing on the server; known by itself for GET, HEAD and forms
         :returns: 2xx, 304, 501 and whatever other 4xx the caller is to judge; 405 without asking, where the server
             does not offer it (see :attr:`abilities`)
-        :raises NotAuthorised: 401, 403
+        :raises NotAuthorised: 401; :class:`NotAllowed`: 403
         :raises Unreachable: no answer or not a FHIR server's; nothing was changed
         :raises UnknownOutcome: a write may have been done, and nobody said so
         """
@@ -287,7 +287,7 @@ class Door:
         if status == 401:
             raise NotAuthorised(f"{server} does not know us: 401; look at the credentials{tail}")
         if status == 403:
-            raise NotAuthorised(f"{server} does not allow this: 403; look at what we may do there{tail}")
+            raise NotAllowed(f"{server} does not allow this: 403; look at what we may do there{tail}")
         if status == 429:
             raise Unreachable(f"{server} asks us to slow down: 429{self._when(answer)}{tail}")
         if (status >= 500 and status != 501) or status == 408:

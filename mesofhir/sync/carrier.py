@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mesofhir.errors import UnknownOutcome
+from mesofhir.errors import NotAllowed, UnknownOutcome
 from mesofhir.server import EntryResult, Server, TransactionFailed
 from mesofhir.sync.plan import Step
 
@@ -38,7 +38,7 @@ def _of_batch(r: EntryResult) -> Carried:
     said = f"an entry of the batch was answered {r.status}"
     if r.unknown:
         return UnknownOutcome(f"{said}: it may have been done")
-    return TransactionFailed(said, r.status, [str(issue) for issue in r.issues])
+    return TransactionFailed(said, r.status, [str(issue) for issue in r.issues], {i.code for i in r.issues})
 
 
 def _alone(server: Server, entry: Entry) -> Carried:
@@ -49,3 +49,5 @@ def _alone(server: Server, entry: Entry) -> Carried:
         return server.update(resource, version=request["ifMatch"].removeprefix("W/").strip('"'))
     except (TransactionFailed, UnknownOutcome) as why:
         return why
+    except NotAllowed as why:  # this one: others may be
+        return TransactionFailed(str(why), 403)

@@ -52,6 +52,17 @@ class Contended(NotAllDone):
     """Others kept changing the same resources."""
 
 
+class NotTaken(Refused):
+    """The server does not take something of a part.
+
+    :param links: which of them it may be
+    """
+
+    def __init__(self, message: str, why: Refused, links: Sequence[Link]) -> None:
+        super().__init__(message, why.status, codes=why.codes)
+        self.links = list(links)
+
+
 @dataclass(frozen=True)
 class Write:
     """One resource that is to be sent.
@@ -345,9 +356,9 @@ class Delivery:
                 return doubled
         about = _concerned(why.issues, links)
         if not about:
-            return why
+            return NotTaken(str(why), why, about)
         shown = ", ".join(told(link) for link in about[:3]) + (f" or {len(about) - 3} more" if len(about) > 3 else "")
-        return Refused(f"{'one of ' if len(about) > 1 else ''}{shown}: {why}", why.status)
+        return NotTaken(f"{'one of ' if len(about) > 1 else ''}{shown}: {why}", why, about)
 
 
 def _contended(s: Sent) -> bool:

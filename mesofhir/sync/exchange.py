@@ -140,6 +140,9 @@ class Exchange:
         sent = self.delivery.deliver([d.write for d in decisions if d.write is not None])
         for s in sent:
             if s.fate == "refused" and s.error is not None:
+                self.notes.refused(s)
+        for s in sent:
+            if s.fate == "refused" and s.error is not None:
                 if stops(s):
                     raise s.error
                 self.notes.remark(s.write.link, "refused", str(s.error))

@@ -41,18 +41,23 @@ def with_summaries(made: list[Made], falls: Mapping[Link, Fall]) -> list[Made]:
     return [*made, *summaries(made, {link for link, fall in falls.items() if fall.step is Step.DOCUMENT})]
 
 
-def file(
-    folder: Path, made: Iterable[Made], falls: Mapping[Link, Fall], names: Mapping[str, str], ours: Set[str]
-) -> None:
-    """What the server takes in no form, as a transaction for an interface engine to load; a file for each history,
-    named by the handle of its patient. One that says the same already is not touched.
+def filed(falls: Mapping[Link, Fall]) -> set[Link]:
+    """Those that go into a file."""
+    return {link for link, fall in falls.items() if fall.step is Step.FILES}
 
+
+def file(folder: Path, made: Iterable[Made], wanted: Set[Link], names: Mapping[str, str], ours: Set[str]) -> None:
+    """What the server takes in no form, or has refused, as a transaction for an interface engine to load; a file for
+    each history, named by the handle of its patient. One that says the same already is not touched.
+
+    :param made: the resources of the history
+    :param wanted: those that go into the file
     :param names: our handle → the server's name, of what it did take
     :param ours: all handles of the history
     :raises UsageError: the file cannot be written
     """
     made = list(made)
-    inside = [m for m in made if m.link in falls and falls[m.link].step is Step.FILES]
+    inside = [m for m in made if m.link in wanted]
     patient = next(m for m in made if m.link.kind == "Patient")
     if not inside:
         return

@@ -9,8 +9,9 @@ from mesofhir.errors import NotAllDone, Refused, UnknownOutcome
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import tail
 from mesofhir.sync.decision import Decision
-from mesofhir.sync.delivery import told
+from mesofhir.sync.delivery import NotTaken, Sent, told
 from mesofhir.sync.parts import name
+from mesofhir.sync.refusal import Refusal, why
 from mesofhir.sync.report import Outcome, Remark, Result
 
 Resource = dict[str, Any]
@@ -90,6 +91,13 @@ class Notes:
         remark = Remark(link, kind, text, path)
         if remark not in self.result.remarks:
             self.result.remarks.append(remark)
+
+    def refused(self, s: Sent) -> None:
+        """Note what a refusal is about; that of a whole part, of those whom it may concern."""
+        link, method = s.write.link, s.write.method
+        concerned = s.error.links if isinstance(s.error, NotTaken) else [link]
+        if isinstance(s.error, Refused) and link in concerned:
+            self.result.refusals[link] = Refusal(link.kind, method, why(s.error, method))
 
     def tell(self, d: Decision) -> None:
         """Note a decision, as what became of the resource."""

@@ -120,6 +120,11 @@ class Plan:
         return self.abilities.preset.documents and self.of(DOCUMENT).step.itself
 
     @property
+    def otherwise(self) -> Step:
+        """The step of what the server does not take as itself."""
+        return self._fallen().step
+
+    @property
     def _preset(self) -> str:
         return f"preset {self.abilities.preset.name}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,16 +11,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, UnknownOutcome, Unreachable, UsageError
+from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, Refused, UnknownOutcome, Unreachable, UsageError
 from mesofhir.fhir.exactjson import encode
 from mesofhir.formats import Item
-from mesofhir.mapping import Clinic, Made
+from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.records import TreatmentHistory, plain
 from mesofhir.server import Server, is_public_sandbox
 from mesofhir.sync.bring import bring
 from mesofhir.sync.delivery import Witness, unwitnessed
 from mesofhir.sync.exchange import Exchange
-from mesofhir.sync.fallen import fallen, file, with_summaries
+from mesofhir.sync.fallen import Fall, fallen, file, filed, with_summaries
 from mesofhir.sync.finder import Doubled, Finder
 from mesofhir.sync.ledger import Ledger, LedgerFailed
 from mesofhir.sync.merge import Verdict
@@ -230,14 +230,12 @@ class _Run:
             if options.withdraw:
                 withdraw(exchange)
             else:
-                bring(exchange, self.others, falls, moves=options.moved)
-            if options.files and not options.withdraw and not options.dry_run:
-                file(options.files, made, falls, exchange.notes.names, exchange.notes.ours)
+                self._bring(exchange, falls)
         except MesofhirError as why:
             for link in why.links if isinstance(why, Doubled) else ():
                 exchange.notes.note(link, "blocked")
             result.stopped = str(why)
-            result.exit_code = why.exit_code if why.exit_code != 1 else NotAllDone.exit_code
+            result.exit_code = max(why.exit_code, NotAllDone.exit_code)
             if isinstance(why, LedgerFailed):
                 self.failed = why
                 if exchange.journal.not_recorded():
@@ -247,6 +245,25 @@ class _Run:
         if result.code in (0, NotAllDone.exit_code) and not options.dry_run and not self.failed:
             self._handled(work)
         return result
+
+    def _bring(self, exchange: Exchange, falls: Mapping[Link, Fall]) -> None:
+        """Bring a history, and file what the server takes in no form, or has refused."""
+        try:
+            bring(exchange, self.others, falls, moves=self.options.moved)
+        except Refused:
+            self._file(exchange, falls)
+            raise
+        self._file(exchange, falls)
+
+    def _file(self, exchange: Exchange, falls: Mapping[Link, Fall]) -> None:
+        folder, notes = self.options.files, exchange.notes
+        if folder is None or self.options.dry_run:
+            return
+        own = {m.link for m in exchange.made if m.link.kind not in PEOPLE} - notes.result.references.keys()
+        left = {link for link in own if notes.result.outcomes.get(link, "refused") in ("refused", "untaken")}
+        file(folder, exchange.made, filed(falls) | left, notes.names, notes.ours)
+        for link in left - filed(falls):
+            notes.remark(link, "filed", "it stands in the file for an interface engine")
 
     def _handled(self, work: _Work) -> None:
         try:

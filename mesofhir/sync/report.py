@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from mesofhir.mapping import Link
+from mesofhir.sync.refusal import Refusal
 
 Outcome = Literal[
     "created",
@@ -85,6 +86,7 @@ class Result:
     :param fields: the values that went to what was changed
     :param planned: nothing was sent: the outcomes are what a push would do
     :param resumed: an earlier run came past it already
+    :param refusals: what a refusal of the server is about
     """
 
     key: str
@@ -96,6 +98,7 @@ class Result:
     fields: dict[Link, tuple[str, ...]] = field(default_factory=dict)
     planned: bool = False
     resumed: bool = False
+    refusals: dict[Link, Refusal] = field(default_factory=dict)
 
     @property
     def code(self) -> int:
@@ -132,6 +135,7 @@ class Result:
                 "fields": list(self.fields.get(link, ())),
                 "reference": self.references.get(link, ""),
                 "remarks": remarks.get(link, []),
+                **({"refusal": str(self.refusals[link].why)} if link in self.refusals else {}),
             }
             for link, outcome in self.outcomes.items()
         ]
@@ -140,7 +144,11 @@ class Result:
 
 @dataclass
 class Summary:
-    """All histories together."""
+    """All histories together.
+
+    :param refusals: what the server refused, and how often
+    :param taken: (type, ``create`` or ``update``) of what it took
+    """
 
     histories: int = 0
     stopped: int = 0
@@ -149,6 +157,8 @@ class Summary:
     codes: Counter[int] = field(default_factory=Counter)
     resumed: int = 0
     planned: bool = False
+    refusals: Counter[Refusal] = field(default_factory=Counter)
+    taken: set[tuple[str, str]] = field(default_factory=set)
     _shared: set[Link] = field(default_factory=set, repr=False)
 
     def add(self, result: Result) -> None:
@@ -160,8 +170,11 @@ class Summary:
         self._shared |= {link for link in result.outcomes if link.kind == "Practitioner"}  # of several histories
         self.remarks.update(r.kind for r in result.remarks)
         self.codes[result.code] += 1
+        self.refusals.update(result.refusals.values())
+        written = {"created": "create", "changed": "update"}
+        self.taken |= {(link.kind, written[o]) for link, o in result.outcomes.items() if o in written}
 
     @property
     def exit_code(self) -> int:
         """Where several apply: 6, then 5, then 4 (architecture, *The command line*)."""
-        return next((code for code in (6, 5, 4, 3, 1) if self.codes[code]), 0)
+        return next((code for code in (6, 5, 4, 3, 2, 1) if self.codes[code]), 0)

@@ -22,6 +22,7 @@ class Kind:
 
     :param besides: what it does at the base and does not declare; a client may know that from a preset
     :param refuses: why it does not take a resource; "" if it does
+    :param refusal: the status and the issue code of that
     :param stale: the status of a change to a version that is not the newest
     :param entries: in a bundle, at most
     :param echoes: it answers writes with the resource
@@ -33,6 +34,7 @@ class Kind:
     statement: Resource
     refuses: Callable[[Resource], str] = lambda x: ""
     besides: tuple[str, ...] = ()
+    refusal: tuple[int, str] = (422, "business-rule")
     stale: int = 412
     entries: int | None = None
     echoes: bool = True
@@ -191,7 +193,8 @@ class Simulated(FaultServer):
     def _taken(self, store: Store, body: Resource) -> None:
         """:raises Refusal: the vendor does not take it"""
         if why := self.kind.refuses(body):
-            raise Refusal(422, why, "business-rule")
+            status, code = self.kind.refusal
+            raise Refusal(status, why, code)
         for literal in literals(body) if self.kind.integrity else ():
             if "/" in literal and "://" not in literal and store.now(*literal.split("/")[:2]) is None:
                 raise Refusal(400, f"the reference {literal} leads nowhere", "processing")
