@@ -9,7 +9,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mesofhir.formats import Source
     from mesofhir.mapping import Clinic
     from mesofhir.records import Strengths
-    from mesofhir.server import Auth, Preset, Server
+    from mesofhir.server import Auth, Preset, Probed, Server
     from mesofhir.sync import Ledger
     from mesofhir.terminology import Terminology
 
@@ -144,15 +144,15 @@ class Place:
             timeouts=Timeouts.within(said.timeout) if said.timeout else None,
             warn=warn,
             preset=self.preset,
-            probed=_Probed().of(said.url),
+            probed=_Probes().of(said.url),
         )
 
-    def remember(self, server: Server, probed: Mapping[str, bool]) -> None:
-        """Keep what probes have shown of a server.
+    def remember(self, probed: Probed) -> None:
+        """Keep what probes have shown of the server.
 
         :raises UsageError: it cannot be written
         """
-        _Probed().keep(self.said.url, {**server.abilities().probed, **probed})
+        _Probes().keep(self.said.url, probed)
 
     def clinic(self, clinic: Clinic, config: Config, say: Callable[[str], None]) -> Clinic:
         """The clinic as this server knows it: on a public sandbox its namespace has a suffix of its own,
@@ -294,22 +294,23 @@ def requests_counted() -> Iterator[Requests]:
 # --- what probes have shown ---------------------------------------------------------------------------------
 
 
-class _Probed:
-    """A file in the user's folder: server → question → answer. No patient data; the server's URL."""
+class _Probes:
+    """A file in the user's folder: server → what probes have shown. No patient data; the server's URL."""
 
     def __init__(self) -> None:
         self.path = folder() / PROBED_FILE
 
-    def of(self, url: str) -> dict[str, bool]:
+    def of(self, url: str) -> Probed:
         """What is remembered of a server; a file that cannot be read says nothing."""
-        known = self._all().get(url)
-        return {k: v for k, v in known.items() if isinstance(v, bool)} if isinstance(known, dict) else {}
+        from mesofhir.server import Probed
 
-    def keep(self, url: str, probed: Mapping[str, bool]) -> None:
+        return Probed.read(self._all().get(url))
+
+    def keep(self, url: str, probed: Probed) -> None:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = self.path.with_suffix(".draft")
-            draft.write_text(json.dumps(self._all() | {url: dict(probed)}, indent=1), "utf-8")
+            draft.write_text(json.dumps(self._all() | {url: probed.plain()}, indent=1), "utf-8")
             draft.replace(self.path)
         except OSError as error:
             raise UsageError(f"{self.path}: what was asked cannot be kept: {error.strerror}") from None
@@ -320,6 +321,7 @@ class _Probed:
         except (OSError, ValueError):
             return {}
         return said if isinstance(said, dict) else {}
+
 
 def observed() -> Path:
     """The file that says what servers were seen to do to our data, beside the ledgers."""

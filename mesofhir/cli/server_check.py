@@ -55,7 +55,7 @@ def command(voice: Voice, config: Path | None, connecting: Connecting, server: s
         if probe:
             from mesofhir.sync import probes
 
-            place.remember(opened, probes.ask(opened, kinds()))
+            place.remember(probes.ask(opened, kinds()))
         abilities = opened.abilities()
         missing = [*_missing(abilities), *(_not_let_in(opened) if place.said.auth not in (None, "none") else ())]
         plan = Plan(abilities)
@@ -140,6 +140,8 @@ def _settled(abilities: Abilities) -> Iterator[str]:
     for answer, of in sorted(answers.items()):
         everything = len(of) == len(kinds())
         yield answer + (" of every type" if everything else f" of {', '.join(of)}" if of else "")
+    if abilities.probed.told:
+        yield f"probed: {abilities.probed.told}"
     if any(abilities.of(kind)["create"].can is None for kind in kinds()):
         yield "what is not known is not written; a preset may know it: --preset NAME, or a file of your own"
 

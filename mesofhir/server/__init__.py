@@ -9,6 +9,7 @@ from mesofhir.server.client import Server
 from mesofhir.server.http import Timeouts
 from mesofhir.server.outcomes import Issue
 from mesofhir.server.preset import Preset, find_preset, preset_of
+from mesofhir.server.probed import Probed
 from mesofhir.server.query import identifier_query, search_value
 from mesofhir.server.retry import Clock, Retry
 from mesofhir.server.sandboxes import is_public_sandbox
@@ -27,6 +28,7 @@ __all__ = [
     "Finding",
     "Issue",
     "Preset",
+    "Probed",
     "Retry",
     "Search",
     "Secret",

@@ -24,13 +24,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from mesofhir.server.capability import Capabilities, TypeCapability
 from mesofhir.server.preset import NOTHING, Preset, TypePreset
+from mesofhir.server.probed import Probed
 
 INTERACTIONS: Final = ("create", "read", "update", "search-type", "history-instance")
 _HARMLESS: Final = frozenset({"read", "search-type", "history-instance"})
@@ -118,12 +119,12 @@ class Abilities:
 
     :param said: its statement
     :param preset: what is known beside it
-    :param probed: what probes have shown: ``batch``, ``Goal search-type`` → yes or no
+    :param probed: what probes have shown
     """
 
     said: Capabilities
     preset: Preset = NOTHING
-    probed: Mapping[str, bool] = field(default_factory=dict)
+    probed: Probed = field(default_factory=Probed)
 
     @cached_property
     def transaction(self) -> Settled:
@@ -173,7 +174,7 @@ class Abilities:
         return {}
 
     def _settled(self, name: str, declared: bool | None, said: bool | None, silence: str = "not said") -> Settled:
-        return settle(declared, said, self.probed.get(name), self.preset.name, silence)
+        return settle(declared, said, self.probed.answers.get(name), self.preset.name, silence)
 
     def _type(self, said: TypeCapability) -> TypeAbilities:
         known = self.preset.of(said.name, listed=said.listed or not self.said.types)

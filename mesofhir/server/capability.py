@@ -7,9 +7,11 @@ does both. So what is not said is None here, to be settled by a preset or by a h
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from typing import Any, Final
 
 _DEFINITION: Final = re.compile(r"http://hl7\.org/fhir/OperationDefinition/(?:[A-Z][A-Za-z]+-)?([a-z-]+)(?:\|.*)?")
@@ -42,6 +44,7 @@ class Capabilities:
     """What a server says about itself; None: not said.
 
     :param fhir_version: such as ``4.0.1``
+    :param software_date: when that software was released
     :param types: by resource type, as listed; :meth:`of` also knows the others
     :param transaction: a Bundle at the base, all or nothing
     :param batch: a Bundle at the base, each entry for itself
@@ -51,6 +54,7 @@ class Capabilities:
     fhir_version: str | None = None
     software: str | None = None
     software_version: str | None = None
+    software_date: str | None = None
     types: Mapping[str, TypeCapability] = field(default_factory=dict)
     interactions: frozenset[str] | None = None
     transaction: bool | None = None
@@ -60,6 +64,12 @@ class Capabilities:
     def of(self, resource_type: str) -> TypeCapability:
         """What is said about a type; for one that is not listed, nothing."""
         return self.types.get(resource_type) or TypeCapability(resource_type)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same as long as a server says the same of itself."""
+        text = json.dumps(asdict(self), sort_keys=True, default=sorted)  # of a set the order is chance
+        return blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def read_capabilities(statement: Mapping[str, Any]) -> Capabilities:
@@ -74,6 +84,7 @@ def read_capabilities(statement: Mapping[str, Any]) -> Capabilities:
         fhir_version=_text(statement.get("fhirVersion")),
         software=_text(software.get("name")),
         software_version=_text(software.get("version")),
+        software_date=_text(software.get("releaseDate")),
         types={each.name: each for each in types},
         interactions=codes,
         transaction=True if codes and "transaction" in codes else None,

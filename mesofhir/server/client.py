@@ -24,6 +24,7 @@ from mesofhir.server.bundles import Entry, EntryResult, TransactionFailed, failu
 from mesofhir.server.capability import Capabilities, read_capabilities
 from mesofhir.server.http import Door, Timeouts, log
 from mesofhir.server.preset import Preset, preset_of
+from mesofhir.server.probed import Probed
 from mesofhir.server.query import Params
 from mesofhir.server.retry import Clock, Retry
 from mesofhir.server.search import Search, Version
@@ -58,7 +59,7 @@ class Server:
     :param retry: how often to ask again
     :param clock: time and chance, for tests
     :param preset: what is known of the server beside what it says; by default that of its software, if there is one
-    :param probed: what probes have shown, see :class:`Abilities`
+    :param probed: what probes have shown; it is forgotten, with a warning, where it holds no longer
     :ivar clock: what time it was on the server (its ``Date`` header) when it said what it can do; None before, and
         where it does not tell
     :raises UsageError: the URL or the ``ca`` cannot be used
@@ -78,13 +79,13 @@ class Server:
         retry: Retry | None = None,
         clock: Clock | None = None,
         preset: Preset | None = None,
-        probed: Mapping[str, bool] | None = None,
+        probed: Probed | None = None,
     ) -> None:
         self.address = Address.parse(url, allow_http=allow_http)
         self._warn = warn or log.warning
         self._capabilities: Capabilities | None = None
         self.clock: datetime | None = None
-        self._preset, self._probed = preset, dict(probed or {})
+        self._preset, self._probed = preset, probed or Probed()
         self._lock = threading.Lock()
         self._door = Door(
             self.address,
@@ -152,7 +153,14 @@ class Server:
                         "is the URL the base of a FHIR server?"
                     )
                 said = self._capabilities = read_capabilities(answer.body or {})
-                self.keep_to(Abilities(said, self._preset or preset_of(said.software), self._probed))
+                probed = self._probed.still(said)
+                if probed.forgotten:
+                    when = f"{self._probed.at:%Y-%m-%d}"
+                    self._warn(
+                        f"what probes showed of this server on {when} is forgotten: {probed.forgotten}; "
+                        "`mesofhir server check --probe` asks again"
+                    )
+                self.keep_to(Abilities(said, self._preset or preset_of(said.software), probed))
                 with suppress(TypeError, ValueError):
                     self.clock = parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
             return self._capabilities

@@ -14,12 +14,12 @@ Only a person asks so (``server check --probe``); a push sends nothing that is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from mesofhir.errors import Refused, UnknownOutcome
-from mesofhir.server import Abilities, Server
+from mesofhir.server import Abilities, Probed, Server
 
 BUNDLES: Final = ("transaction", "batch")
 _NO: Final = frozenset({400, 404, 405, 422, 501})
@@ -38,18 +38,17 @@ def questions(abilities: Abilities, kinds: Iterable[str]) -> list[str]:
     return [name for name in BUNDLES if settled[name].can is None] + searches
 
 
-def ask(server: Server, kinds: Iterable[str]) -> Mapping[str, bool]:
-    """Ask all of these questions; from then on the server is held to the answers.
+def ask(server: Server, kinds: Iterable[str]) -> Probed:
+    """Ask all of these questions, those that were answered earlier too; from then on the server is held to the answers.
 
-    :returns: question → whether the server can
     :raises Unreachable: it does not answer, or does not let us in
     """
-    kinds, abilities = list(kinds), server.abilities()
+    kinds, abilities = list(kinds), replace(server.abilities(), probed=Probed())
     asked = questions(abilities, kinds)
-    server.keep_to(replace(abilities, probed={**abilities.probed, **dict.fromkeys(asked, True)}))
+    server.keep_to(replace(abilities, probed=Probed(dict.fromkeys(asked, True))))
     known = next((kind for kind in kinds if abilities.of(kind)["search-type"]), "")
-    answers = {question: _answer(server, question, known) for question in asked}
-    server.keep_to(replace(abilities, probed={**abilities.probed, **answers}))
+    answers = Probed.now({question: _answer(server, question, known) for question in asked}, abilities.said)
+    server.keep_to(replace(abilities, probed=answers))
     return answers
 
 

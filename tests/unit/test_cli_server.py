@@ -1,11 +1,13 @@
 """``mesofhir server check``: what is said, what is declared missing, and what is not said."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+import mesofhir.server.probed
 from mesofhir.cli import main
 from mesofhir.cli.server_check import kinds
 from mesofhir.errors import NotAuthorised, Refused
@@ -131,10 +133,34 @@ def test_what_is_not_declared_is_asked_harmlessly_and_remembered(check) -> None:
     result = check(said, "--probe", code=0)
     assert asked == [(t, [{"request": {"method": "GET", "url": "AllergyIntolerance?_summary=count"}}]) for t in
                      ("transaction", "batch")]  # fmt: skip
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
     for again in (result, check(said, code=0)):
         assert "batch: yes (probed)" in again.stdout
         assert "transaction: no (probed)" in again.stdout
         assert step(again, "CarePlan") == "batch (transaction: no (probed))"
+        assert f"probed: asked on {today}, kept until " in again.stdout
+    asked.clear()
+    check(said, "--probe", code=0)
+    assert [kind for kind, _ in asked] == ["transaction", "batch"]  # anew, not what was remembered
+
+
+def test_what_was_asked_of_another_software_or_long_ago_is_forgotten(check) -> None:  # type: ignore[no-untyped-def]
+    said = statement(*ALL)
+    said["rest"][0]["interaction"] = []
+    check.patch.setattr(Server, "bundle", lambda self, entries, type: [])
+    assert "batch: yes (probed)" in check(said, "--probe", code=0).stdout
+    upgraded = said | {"software": {"name": "Any", "version": "2"}}
+    result = check(upgraded, code=0)
+    assert "batch: not known" in result.stdout
+    assert "probed:" not in result.stdout
+    assert "the server says something else of itself since; `mesofhir server check --probe` asks" in result.stderr
+    assert "batch: yes (probed)" in check(said, code=0).stdout  # it was not taken from the file
+    monthly = said | {"date": "2026-12-01", "id": "another"}  # of a statement that is made anew each time
+    assert "batch: yes (probed)" in check(monthly, code=0).stdout
+    check.patch.setattr(mesofhir.server.probed, "KEPT", timedelta(0))
+    result = check(said, code=0)
+    assert "batch: not known" in result.stdout
+    assert "that was not in the last 0 days" in result.stderr
 
 
 @pytest.mark.parametrize(("release", "code"), [("4.0.0", 0), ("4.3.0", 0), ("5.0.0", 4), ("3.0.2", 4), ("4.1.0", 4)])

@@ -7,6 +7,7 @@ import pytest
 from mesofhir.server.abilities import Abilities, settle
 from mesofhir.server.capability import read_capabilities
 from mesofhir.server.preset import NOTHING, Preset, find_preset, read_preset
+from mesofhir.server.probed import Probed
 from mesofhir.sync.plan import Plan, Step
 
 ALL = ["create", "read", "update", "search-type"]
@@ -25,7 +26,7 @@ def abilities(
 ) -> Abilities:
     rest: dict[str, Any] = {"mode": "server", "resource": list(types)}
     rest |= {"interaction": [{"code": c} for c in system]} if system else {}
-    return Abilities(read_capabilities({"rest": [rest]}), preset, probed)
+    return Abilities(read_capabilities({"rest": [rest]}), preset, Probed(probed))
 
 
 def plan(*types: dict[str, Any], files: bool = False, **more: Any) -> Plan:
