@@ -101,6 +101,8 @@ class Campaign:
             )
             if pushed.code == 0:
                 return
+            if pushed.code in (1, 2, 3):  # no fault of ours is answered so: there is nothing to go on with
+                break
         tally.unfinished.append(f"{name}: pusher {number} returned {pushed.code}: {pushed.said[-2000:]}")
 
 

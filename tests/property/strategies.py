@@ -274,7 +274,8 @@ def _settle_fields(table: Table, fields: Tree) -> None:
         wrong: Callable[[Any, Any], bool] = later if (a, b) in PERIODS else gt
         if least is not None and most is not None and wrong(least, most):
             fields[a], fields[b] = most, least
-        elif (a, b) in PERIODS and least is not None and most is not None and not in_order(least, most):
+        least, most = fields.get(a), fields.get(b)
+        if (a, b) in PERIODS and least is not None and most is not None and not in_order(least, most):
             fields[b] = least  # one of them was more precise
     if "unknown" in fields:
         fields["unknown"] = _settle_unknown(table, fields)
