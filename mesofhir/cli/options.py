@@ -149,6 +149,7 @@ class Deciding:
     ours: bool
     theirs: bool
     moved: bool
+    rekeyed: bool | None
 
     def options(self) -> dict[str, Any]:
         """As :class:`mesofhir.sync.Options` has them.
@@ -160,7 +161,8 @@ class Deciding:
         if self.dry_run and self.resume:
             raise UsageError("--dry-run and --resume: a dry run leaves nothing to go on with")
         side = "ours" if self.ours else "theirs" if self.theirs else ""
-        return {"dry_run": self.dry_run, "resume": self.resume, "side": side, "moved": self.moved}
+        said = {"moved": self.moved, "rekeyed": self.rekeyed}
+        return {"dry_run": self.dry_run, "resume": self.resume, "side": side, **said}
 
 
 deciding = _gathered(
@@ -176,6 +178,10 @@ deciding = _gathered(
     click.option(
         "--moved", is_flag=True,
         help="Records may go to another patient: what stands there is marked entered-in-error.",
+    ),
+    click.option(
+        "--rekeyed/--not-rekeyed", default=None,
+        help="Keys were corrected: what stands there goes by the new ones; or: these are others [default: stop].",
     ),
 )  # fmt: skip
 

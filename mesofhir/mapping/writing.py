@@ -86,6 +86,13 @@ class Made:
         """All that we would write, with what is computed from other records; without what only people read there."""
         return canonical({k: v for k, v in _bare(self._drawn).items() if k not in ("text", "meta")})
 
+    @cached_property
+    def likeness(self) -> str:
+        """What the record states, but for its key and its references: the same under another key is the same here."""
+        named = {"of", *(c.name for c in TABLES[self.link.table].columns.values() if c.to)}
+        stated = {name: v for name, v in self.stated.items() if v and name[0] not in "@=" and name not in named}
+        return canonical(stated)
+
     def over(self, old: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """The row put over another resource, and the places that were left alone, with the reason: what the record
         states takes the place of whatever stands there."""

@@ -24,27 +24,39 @@ from mesofhir.sync.parts import in_order
 from mesofhir.sync.people import PEOPLE
 from mesofhir.sync.plan import DOCUMENT, Step
 from mesofhir.sync.reconcile import Reconciliation
+from mesofhir.sync.rekeyed import keys
 from mesofhir.sync.report import DONE
 
 
-def bring(exchange: Exchange, others: Reconciliation, falls: Mapping[Link, Fall], *, moves: bool = False) -> None:
+def bring(
+    exchange: Exchange,
+    others: Reconciliation,
+    falls: Mapping[Link, Fall],
+    *,
+    moves: bool = False,
+    rekeyed: bool | None = None,
+) -> None:
     """Bring a history to the server.
 
     :param others: what the EHR has of its own
     :param falls: what the server does not take as itself
     :param moves: may records go to another patient?
+    :param rekeyed: did keys of records change? None: nobody said
     :raises NotAllDone: (and what the server room raises) the history was stopped
     """
     exchange.name_people()
     own = [m for m in exchange.made if m.link.kind not in PEOPLE and m.link not in falls]
     items = _without_adopted(exchange, in_order(own), others)
     exchange.journal.recall(m.link for m in items)
+    renamed = keys(exchange, items, rekeyed)
+    exchange.judge.keys = renamed.over
     anew = _move(exchange, items, moves=moves)
     for attempt in range(TRIES):
         wait(exchange.pause, attempt)
         held = [*read(exchange, items), *offer(exchange, items, anew)]
         if exchange.apply(decisions(exchange, held)):
             exchange.journal.refresh(exchange.persons)
+            exchange.journal.forget(renamed.old)
             _tell(falls, exchange.notes)
             return
     raise Contended("others changed the same resources all the time; push again")

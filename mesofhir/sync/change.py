@@ -31,11 +31,13 @@ def no_longer(x: Resource, link: Link, clinic: Clinic) -> Resource:
 def given_up(x: Resource, link: Link, clinic: Clinic) -> Resource:
     """The same for what another resource is to be from now on (of another patient): our identifier goes into a system
     of its own, or the next create would find the old one."""
-    former = f"{clinic.system(link.table)}/former"
-    listed = [
-        i | {"use": "old", "system": former} if clinic.link(link.kind, i) == link else i for i in x["identifier"]
-    ]
+    listed = [former(i, clinic, link) if clinic.link(link.kind, i) == link else i for i in x["identifier"]]
     return taken_back(x) | {"identifier": listed}
+
+
+def former(identifier: dict[str, Any], clinic: Clinic, link: Link) -> dict[str, Any]:
+    """An identifier of ours, in a system where no search of ours finds it."""
+    return identifier | {"use": "old", "system": f"{clinic.system(link.table)}/former"}
 
 
 def is_taken_back(x: Resource) -> bool:

@@ -73,9 +73,10 @@ def _formers(exchange: Exchange, changed: Set[Link]) -> Iterator[Decision]:
     journal.entries |= exchange.ledger.known(links)
     for link, x in exchange.find(links).items():
         m = records[link.table, link.key]
-        notes.check_subject(link, x)
+        keyed = exchange.judge.keys(x)
+        notes.check_subject(link, keyed)
         notes.call(link, x)
-        then = said(x, m, link)
+        then = said(keyed, m, link)
         if then is None:
             yield blocked(link, "stands on the server in a form that is not ours")
         elif now := still(then.row, m, link):

@@ -24,6 +24,10 @@ from mesofhir.sync.report import Outcome, Remark
 
 MADE: Final = "#made"
 """Beside the values of a base: all that we would write. What follows from another record changes it, and no value."""
+LIKE: Final = "#like"
+"""Beside them too: what the record states whatever its key, hashed for its patient; so a corrected key is noticed."""
+MARKS: Final = frozenset({MADE, LIKE})
+"""What stands in a base and is no value."""
 Resource = dict[str, Any]
 Hashes = Callable[[Link, Values], dict[str, Any]]
 """Values as the ledger remembers them."""
@@ -57,6 +61,7 @@ class Judge:
     :param side: who is right in a conflict; None: a person must say
     :param names: our handle → the server's name
     :param ours: all our handles
+    :ivar keys: a resource of the server with the keys of now (:mod:`mesofhir.sync.rekeyed`)
     """
 
     clinic: Clinic
@@ -64,6 +69,7 @@ class Judge:
     side: Verdict | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     ours: Set[str] = frozenset()
+    keys: Callable[[Resource], Resource] = lambda x: x
 
     def decide(self, m: Made, theirs: Resource, base: Tokens | None, gone: Set[str] = frozenset()) -> Decision:
         """What is to become of a resource that the server holds.
@@ -78,7 +84,8 @@ class Judge:
 
     def known(self, m: Made) -> dict[str, Any]:
         """What the ledger is to hold when the server says all that we state."""
-        return self.hashes(m.link, m.stated | {MADE: m.fingerprint})
+        patient = Link(m.link.kind, m.link.table, str(m.row.get("patient", "")))
+        return self.hashes(m.link, m.stated | {MADE: m.fingerprint}) | self.hashes(patient, {LIKE: m.likeness})
 
     def proof(self, m: Made, versions: Iterable[Resource]) -> Tokens | None:
         """What both sides said last, as far as versions of the resource prove it.
@@ -106,7 +113,7 @@ class Judge:
         ours = self.hashes(m.link, m.stated)
         if self._literally(m, x):
             return Decision(m.link, "unchanged", base={**(base or {}), **self.known(m)})
-        then = said_again(x, self.clinic) if is_taken_back(x) else x
+        then = self.keys(said_again(x, self.clinic) if is_taken_back(x) else x)
         then = without(then, partial(self.leads_to, gone)) if gone else then
         if self.clinic.link_of(then) != m.link:
             return blocked(m.link, "no longer carries our identifier", base)
@@ -135,14 +142,14 @@ class Judge:
         merged = _undone(m, merged, final)
         remarks += [Remark(m.link, "left", why, path) for path, why in left]
         after = {n: t for n, t in agreed(ours, base, merged).items() if n[0] != "@" or n in ours}
-        after |= {MADE: self.known(m)[MADE]}
+        after |= {name: t for name, t in self.known(m).items() if name in MARKS}
         if sent == x:
             outcome: Outcome = "conflict" if merged.of(Verdict.CONFLICT) else "blocked" if left else "unchanged"
             return Decision(m.link, outcome, None, after, (), tuple(remarks), baseless)
         if not version_of(x):
             return blocked(m.link, "the server tells no version of it, so it cannot be changed safely", base)
         if final is not None:
-            held = {MADE, *overlay.shape.picture.fields, *(f"={name}" for name in overlay.shape.picture.copies)}
+            held = {*MARKS, *overlay.shape.picture.fields, *(f"={name}" for name in overlay.shape.picture.copies)}
             after = {name: t for name, t in after.items() if name in held}  # of this form of it, not of a former one
             standing = self.hashes(m.link, final.values)
             same = [n for n in {**final.values, **m.stated} if _owned(n, m.stated, final.values, after, standing)]

@@ -13,7 +13,7 @@ from typing import Any, Final
 from mesofhir.mapping import Link, Made
 from mesofhir.server import Server
 from mesofhir.sync.change import is_taken_back
-from mesofhir.sync.decision import MADE, Decision
+from mesofhir.sync.decision import MARKS, Decision
 from mesofhir.sync.delivery import Sent, Write, version_of
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.former import said
@@ -116,7 +116,7 @@ class LedgerJournal:
         m = next((m for m in self.made if m.link == link), None)
         then = None if m is None else said(x, m, link)
         theirs = {} if then is None else self.ledger.tokens(link, then.values)
-        return e.sought is not None and same({n: t for n, t in e.sought.items() if t and n != MADE}, theirs)
+        return e.sought is not None and same({n: t for n, t in e.sought.items() if t and n not in MARKS}, theirs)
 
     def find_lost(self, lost: Sequence[Link]) -> dict[Link, Resource]:
         """After a lost answer: nothing is sent again.
@@ -208,6 +208,15 @@ class LedgerJournal:
     def refresh(self, entries: Mapping[Link, Entry]) -> None:
         """Remember what was not known so already."""
         self.remember({link: e for link, e in entries.items() if self.entries.get(link) != e})
+
+    def adopt(self, entries: Mapping[Link, Entry]) -> None:
+        """What was known as somebody else's, or under another key, is this history's."""
+        self.remember({link: replace(e, patient=self.whose) for link, e in entries.items()})
+
+    def forget(self, names: Iterable[tuple[str, str]]) -> None:
+        """:raises LedgerFailed: it cannot be written"""
+        if not self.dry:
+            self.ledger.forget(names)
 
     def remember(self, entries: Mapping[Link, Entry | None]) -> None:
         """:raises LedgerFailed: it cannot be written"""

@@ -50,8 +50,15 @@ _SCHEMA: Final = """
         base TEXT, sought TEXT, method TEXT NOT NULL, step TEXT NOT NULL, at TEXT NOT NULL,
         PRIMARY KEY (record, type)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS by_state ON resource (state);
+    CREATE INDEX IF NOT EXISTS by_patient ON resource (patient);
+    CREATE INDEX IF NOT EXISTS by_place ON resource (type, id);
     CREATE TABLE IF NOT EXISTS handled (history TEXT PRIMARY KEY, said TEXT NOT NULL) WITHOUT ROWID;
 """
+
+
+_SELECT: Final = (
+    "SELECT record, type, state, id, version, patient, base, sought, method, step, at FROM resource"
+)
 
 
 class LedgerBusy(NotAllDone):
@@ -232,15 +239,26 @@ class Ledger:
         out = {}
         with self._mutex:
             for link in links:
-                row = self._db.execute(
-                    "SELECT state, id, version, patient, base, sought, method, step, at FROM resource "
-                    "WHERE record = ? AND type = ?",
-                    (self.record(link.table, link.key), link.kind),
-                ).fetchone()
+                name = (self.record(link.table, link.key), link.kind)
+                row = self._db.execute(f"{_SELECT} WHERE record = ? AND type = ?", name).fetchone()
                 if row:
-                    state, id, version, patient, base, sought, method, step, at = row
-                    out[link] = Entry(state, id, version, patient, _loaded(base), _loaded(sought), method, step, at)
+                    out[link] = _entry(*row[2:])
         return out
+
+    def of(self, patient: str) -> dict[tuple[str, str], Entry]:
+        """All that is known of a patient: the hash of the record and the type → what is known.
+
+        :param patient: as the ledger calls them
+        """
+        with self._mutex:
+            rows = self._db.execute(f"{_SELECT} WHERE patient = ?", (patient,)).fetchall()
+        return {(record, kind): _entry(*more) for record, kind, *more in rows}
+
+    def records_of(self, kind: str, logical: str) -> set[str]:
+        """The hashes of the records that a resource of the server is known as."""
+        with self._mutex:
+            rows = self._db.execute("SELECT record FROM resource WHERE type = ? AND id = ?", (kind, logical)).fetchall()
+        return {record for (record,) in rows}
 
     def counts(self) -> dict[str, int]:
         """How many resources there are of each state."""
@@ -267,6 +285,15 @@ class Ledger:
                 base, sought = _dumped(e.base), _dumped(e.sought)
                 values = (*name, e.state, e.id, e.version, e.patient, base, sought, e.method, e.step, now)
                 db.execute(f"INSERT OR REPLACE INTO resource VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
+
+    def forget(self, names: Iterable[tuple[str, str]]) -> None:
+        """Forget resources by the hash of the record and the type.
+
+        :raises LedgerFailed: see :meth:`write`
+        """
+        if names := list(names):
+            with self._transaction() as db:
+                db.executemany("DELETE FROM resource WHERE record = ? AND type = ?", names)
 
     @property
     def interrupted(self) -> bool:
@@ -324,6 +351,12 @@ class Ledger:
                     f"the ledger {self.path or '(in memory)'} cannot be written ({error}), and nothing is sent that "
                     "it does not know of"
                 ) from None
+
+
+def _entry(
+    state: State, id: str, version: str, patient: str, base: str | None, sought: str | None, *more: str
+) -> Entry:
+    return Entry(state, id, version, patient, _loaded(base), _loaded(sought), *more)
 
 
 def settled(entry: Entry, state: State, **more: Any) -> Entry:

@@ -50,7 +50,7 @@ def read(exchange: Exchange, items: Sequence[Made]) -> list[Held]:
             "brought back. `mesofhir ledger resolve` forgets what is to be made anew"
         )
     for m, x in held:
-        notes.check_subject(m.link, x)
+        notes.check_subject(m.link, exchange.judge.keys(x))
     return held
 
 
@@ -95,7 +95,7 @@ def offer(exchange: Exchange, items: Sequence[Made], anew: Set[Link]) -> list[He
         waiting = {s.write.link: waiting[s.write.link] for s in sent if s.fate == "untried"}
     for m, x in held:
         notes.call(m.link, x)
-        notes.check_subject(m.link, x)
+        notes.check_subject(m.link, exchange.judge.keys(x))
     return held
 
 

@@ -76,9 +76,16 @@ class People:
                 if kind == "Patient" or not self.create or self._makes(kind):
                     self._fail(m.link, self._missing(m))
             for m in some:
-                if m.link in self.found:
-                    name = f"{kind}/{self.found[m.link]['id']}"
-                    self._claim(m, name, f"are both {name} on the server")
+                self._claim_found(m)
+
+    def recognise(self, m: Made, x: Resource) -> None:
+        """This person is that one: the ledger knows it under another key."""
+        self._judge(m, [x])
+        self._claim_found(m)
+
+    def stop(self, link: Link, why: str) -> None:
+        """Nobody is looked for, or made."""
+        self._fail(link, why)
 
     def of(self, link: Link, *, needed: bool = True) -> Resource | None:
         """The person on the server.
@@ -122,6 +129,11 @@ class People:
         if other != m.link:
             for link in (m.link, other):
                 self._fail(link, f"{m.link.table} {other.key} and {m.link.key} {how}; keep one record of a person")
+
+    def _claim_found(self, m: Made) -> None:
+        if m.link in self.found:
+            name = f"{m.link.kind}/{self.found[m.link]['id']}"
+            self._claim(m, name, f"are both {name} on the server")
 
     def _makes(self, kind: str) -> bool:
         return self.create and self.plan.of(kind).step.itself

@@ -28,6 +28,7 @@ from mesofhir.sync.parts import Limits
 from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.plan import Plan
 from mesofhir.sync.reconcile import CODED, Reconciliation
+from mesofhir.sync.rekeyed import former_patient
 from mesofhir.sync.report import Result, Summary
 from mesofhir.sync.withdraw import withdraw
 
@@ -47,6 +48,7 @@ class Options:
     :param dry_run: ask the server, decide, and send nothing
     :param side: whose value stands where both sides changed it: ``ours`` or ``theirs``; "": it is left, and told
     :param moved: records may go to another patient: what stands there is marked ``entered-in-error``
+    :param rekeyed: did the clinic correct keys? None: nobody said, and a history where it seems so is stopped
     :param resume: leave out what the run that was interrupted came past
     :param ledger: what is known of the server; without one it is known for this run only
     :param stop: asked before each history: once it says yes, none is begun any more, and the run can be resumed
@@ -61,6 +63,7 @@ class Options:
     dry_run: bool = False
     side: Literal["ours", "theirs", ""] = ""
     moved: bool = False
+    rekeyed: bool | None = None
     resume: bool = False
     ledger: Ledger | None = None
     stop: Callable[[], bool] = bool
@@ -190,9 +193,27 @@ class _Run:
 
     def settle(self, window: list[_Work]) -> None:
         """Shared resources first, once for the window."""
+        for work in window:
+            self._recognise(work)
         self.people.settle(m for w in window for m in w.made if m.link.kind in PEOPLE)
         if not self.options.withdraw:
             self.others.load(self.plan, {kind: self._patients(window, kind) for kind in CODED})
+
+    def _recognise(self, work: _Work) -> None:
+        """A patient whose key was corrected is not looked for by the new one, and not made anew."""
+        if self.options.moved or self.options.rekeyed is False or self.options.withdraw:
+            return
+        if (e := former_patient(self.ledger, work.made)) is None:
+            return
+        m = next(m for m in work.made if m.link.kind == "Patient")
+        if not self.options.rekeyed:
+            self.people.stop(
+                m.link,
+                f"all of it was pushed before under another patient key (Patient/{e.id}); nothing was changed. If the "
+                "key was corrected, push with --rekeyed; if it was entered for the wrong patient, with --moved",
+            )
+        elif x := self.server.read("Patient", e.id).body:
+            self.people.recognise(m, x)
 
     def _patients(self, window: list[_Work], kind: str) -> list[str]:
         """The patients (``Patient/id``) of whom the EHR may hold such a resource of its own: whom it had before us; of
@@ -249,7 +270,7 @@ class _Run:
     def _bring(self, exchange: Exchange, falls: Mapping[Link, Fall]) -> None:
         """Bring a history, and file what the server takes in no form, or has refused."""
         try:
-            bring(exchange, self.others, falls, moves=self.options.moved)
+            bring(exchange, self.others, falls, moves=self.options.moved, rekeyed=self.options.rekeyed)
         except Refused:
             self._file(exchange, falls)
             raise

@@ -61,7 +61,8 @@ class Remark:
         both sides changed), ``replaced`` (one of the server's that was overwritten, as a person decided), ``left`` (a
         value of the clinic's that could not be written), ``more`` (a list holds what the clinic does not state),
         ``differs`` (what belongs to the EHR says something else), ``beside`` (the EHR has one of the same code, or says
-        the opposite; ours is sent), ``moved`` (it was another patient's), ``server`` (the server's own words), or an
+        the opposite; ours is sent), ``moved`` (it was another patient's), ``rekeyed`` (it went by another key),
+        ``unstated`` (the clinic states it no more, and it stands there), ``server`` (the server's own words), or an
         outcome that needs a reason
     :param path: the place in the resource
     """
@@ -115,7 +116,8 @@ class Result:
         for link, outcome in self.outcomes.items() if self.planned else ():
             if outcome in ("unchanged", "found"):
                 continue
-            why = [r.text for r in self.remarks if r.link == link and r.kind in (outcome, "conflict", "moved")]
+            kinds = (outcome, "conflict", "moved", "rekeyed")
+            why = [r.text for r in self.remarks if r.link == link and r.kind in kinds]
             more = "; ".join([", ".join(self.fields.get(link, ())), *why]).strip("; ")
             told = f"{WOULD.get(outcome, outcome):9} {link.table} {link.key} ({link.kind})"
             yield f"{told}: {more}" if more else told
