@@ -15,7 +15,7 @@ Source: architecture, rule 4 (identity is the clinic's).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,7 +139,8 @@ def _people(exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool 
     for link, e in exchange.persons.items():
         for record in ledger.records_of(link.kind, e.id) - {ledger.record(link.table, link.key)}:
             out.now[record] = link.key
-            out.old.add((record, link.kind))
+            if link.kind == "Patient":  # a practitioner is of other histories too, that still have the old key there
+                out.old.add((record, link.kind))
     others = {link: e for link, e in journal.entries.items() if e.patient in out.now and e.patient != journal.whose}
     theirs = [m.link for m in items if m.link in others and others[m.link].id]
     if theirs and not rekeyed:
@@ -184,21 +185,11 @@ def _records(
     for (record, kind), e in rows.items():
         if e.method != "withdraw":
             gone.setdefault(record, {})[kind] = e
-    suspects: dict[Likeness, list[str]] = {}
-    for record, entries in gone.items():
-        if all(_stands(e) and LIKE in (e.base or {}) for e in entries.values()):
-            suspects.setdefault(_likeness({k: e.base or {} for k, e in entries.items()}), []).append(record)
     found: dict[Link, Link] = {}
-    for made in _new(exchange, items) if suspects else ():
-        same = suspects.get(_likeness({m.link.kind: exchange.judge.known(m) for m in made}), [])
-        for record in same:
-            if was := _was(exchange, made, out, record, gone[record]):
-                same.remove(record)
-                out.now[record] = made[0].link.key
-                found |= was
-                if rekeyed:
-                    _adopt(exchange, made, was, gone[record])
-                break
+    for made, record, was in _pairs(exchange, items, out, gone):
+        found |= was
+        if rekeyed:
+            _adopt(exchange, made, was, gone[record])
     if found and rekeyed is None:
         for link in found:
             exchange.notes.note(link, "blocked")
@@ -209,15 +200,38 @@ def _records(
         )
 
 
-def _new(exchange: Exchange, items: Sequence[Made]) -> Iterable[list[Made]]:
-    """The records of which the ledger knows nothing, those that others stand in first."""
+def _pairs(
+    exchange: Exchange, items: Sequence[Made], out: Keys, gone: Mapping[str, Mapping[str, Entry]]
+) -> Iterator[tuple[list[Made], str, dict[Link, Link]]]:
+    """Each new record with the one that it was, as long as another one is known by what it refers to.
+
+    :param gone: of records that are not stated any more: hash → type → what is known
+    """
+    alike: dict[Likeness, list[str]] = {}
+    for record, entries in gone.items():
+        if all(_stands(e) and LIKE in (e.base or {}) for e in entries.values()):
+            alike.setdefault(_likeness({kind: e.base or {} for kind, e in entries.items()}), []).append(record)
+    waiting = _new(exchange, items) if alike else []
+    before = len(waiting) + 1
+    while len(waiting) < before:
+        before = len(waiting)
+        for made in list(waiting):
+            same = alike.get(_likeness({m.link.kind: exchange.judge.known(m) for m in made}), [])
+            for record in same:
+                if was := _was(exchange, made, out, record, gone[record]):
+                    same.remove(record)
+                    waiting.remove(made)
+                    out.now[record] = made[0].link.key
+                    yield made, record, was
+                    break
+
+
+def _new(exchange: Exchange, items: Sequence[Made]) -> list[list[Made]]:
+    """The records of which the ledger knows nothing."""
     records: dict[tuple[str, str], list[Made]] = {}
     for m in items:
         records.setdefault((m.link.table, m.link.key), []).append(m)
-    order = list(TABLES)
-    for _, made in sorted(records.items(), key=lambda record: order.index(record[0][0])):
-        if not any(m.link in exchange.journal.entries for m in made):
-            yield made
+    return [made for made in records.values() if not any(m.link in exchange.journal.entries for m in made)]
 
 
 def _was(

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from mesofhir.cli import main
 from mesofhir.fhir.exactjson import encode_pretty
+from mesofhir.sync import Ledger
 from tests.contract.histories import record, rich, small
 from tests.simulated.engine import Kind
 from tests.simulated.harness import (
@@ -179,6 +180,20 @@ def test_the_summary_of_a_cycle() -> None:
         [document] = sim.all("DocumentReference")
         assert "Riferisce sollievo." in base64.b64decode(document["content"][0]["attachment"]["data"]).decode()
         assert document["meta"]["versionId"] == "2"
+
+
+def test_the_summary_goes_by_the_new_key_of_its_cycle(tmp_path: Path) -> None:
+    with running(EPIC, preset="epic-like") as (sim, server):
+        tree, ledger = rich(), Ledger(tmp_path / "ledger", server.url, CLINIC.namespace)
+        pushed(server, tree, ledger=ledger)
+        before = {x["id"] for x in sim.all("DocumentReference")}
+        tree["cycles"][0]["key"] = "Y-2"
+        tree["findings"][0]["cycle"] = "Y-2"
+        assert push(server, tree, ledger=ledger)[0].code == 4
+        pushed(server, tree, ledger=ledger, rekeyed=True)
+        [document] = sim.all("DocumentReference")
+        assert CLINIC.link_of(document) == ("DocumentReference", "cycles", "Y-2")
+        assert {document["id"]} == before
 
 
 def test_the_summary_is_withdrawn_with_its_history() -> None:
