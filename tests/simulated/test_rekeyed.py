@@ -1,0 +1,76 @@
+"""Corrected keys in any history: nothing is made, and what is pulled is what was pushed."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from mesofhir.records import TABLES, TreatmentHistory, decode, plain, sorted_by_key
+from mesofhir.sync import Ledger, Options, Result, iter_push
+from tests.property.strategies import histories
+from tests.simulated.harness import CLINIC, pull, running
+from tests.simulated.vendors import HAPI
+
+ANY = settings(
+    max_examples=15,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def rekeyed(tree: Any, new: dict[tuple[str, str], str], table: str = "patients") -> Any:
+    """The record with other keys, in what stands in it and in what names it too."""
+    out = dict(tree)
+    if (table, tree["key"]) in new:
+        out["key"] = new[table, tree["key"]]
+    for name, c in TABLES[table].columns.items():
+        if c.to and isinstance(out.get(name), list):
+            out[name] = [new.get((c.to, key), key) for key in out[name]]
+        elif c.to and out.get(name) is not None:
+            out[name] = new.get((c.to, out[name]), out[name])
+    for child in TABLES[table].children:
+        if child in out:
+            out[child] = [rekeyed(x, new, child) for x in out[child]]
+    return out
+
+
+def names(tree: Any, table: str = "patients") -> list[tuple[str, str]]:
+    inside = [n for child in TABLES[table].children for x in tree.get(child) or () for n in names(x, child)]
+    return inside if table in ("patients", "practitioners") else [(table, tree["key"]), *inside]
+
+
+def push(server: Any, history: TreatmentHistory, **options: Any) -> Result:
+    [result] = iter_push([history], server, CLINIC, Options(create_people=True, **options))
+    return result
+
+
+@ANY
+@given(histories(), st.data())
+def test_nothing_is_made_and_nothing_is_left(history: TreatmentHistory, data: st.DataObject) -> None:
+    history = msgspec.structs.replace(history, synthetic=True)
+    tree = plain(history)
+    chosen = data.draw(st.sets(st.sampled_from(names(tree)), max_size=5)) if names(tree) else set()
+    after = decode(rekeyed(tree, {name: f"new {n}" for n, name in enumerate(sorted(chosen))}))
+    with (
+        TemporaryDirectory() as folder,
+        running(HAPI, preset="hapi") as (sim, server),
+        Ledger(Path(folder) / "ledger", server.url, CLINIC.namespace) as ledger,
+    ):
+        assert push(server, history, ledger=ledger).code == 0
+        there = sim.versions().keys()
+        asked = push(server, after, ledger=ledger)
+        assert (asked.code, "--rekeyed" in asked.stopped) == ((4, True) if chosen else (0, False))
+        result = push(server, after, ledger=ledger, rekeyed=True)
+        assert (result.stopped, result.code) == ("", 0)
+        assert "created" not in result.outcomes.values()
+        assert sim.versions().keys() == there
+        [item] = pull(server)
+        assert item.history is not None
+        assert plain(sorted_by_key(item.history)) == plain(sorted_by_key(after))
+        versions = sim.versions()
+        assert push(server, after, ledger=ledger).code == 0
+        assert sim.versions() == versions
