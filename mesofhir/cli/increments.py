@@ -92,7 +92,7 @@ def run(voice: Voice, report: Report, server: Server, clinic: Clinic, wishes: Wi
         increment = Increment(
             server, clinic, old, spool, seen=seen, since=start, patients=wishes.wanted, foreign=wishes.foreign
         )
-        server.capabilities()  # a wrong URL ends here, and says so
+        server.abilities()  # a wrong URL ends here, and says so
         with interruptible("nothing was written; pull again to go on"):
             done = increment.write(_noted(increment, pulled))
         survey.end()

@@ -50,7 +50,7 @@ class Pulled:
         """
         from mesofhir.sync import iter_pull
 
-        self.server.capabilities()  # a wrong URL ends here, and says so
+        self.server.abilities()  # a wrong URL ends here, and says so
         server, clinic = self.server, self.clinic
         yield from self.told(lambda add: iter_pull(server, clinic, patients=wanted, foreign=foreign, gathered=add))
         if not (self.survey.histories or self.survey.kept):

@@ -165,7 +165,7 @@ class _Push:
         options = replace(self.options, stop=self.ending.is_set)
         with places.requests_counted() as requests, _gently(self.voice, self.ending) as interrupted:
             try:
-                self.server.capabilities()  # a wrong URL ends here, and says so
+                self.server.abilities()  # a wrong URL ends here, and says so
                 with self.voice.counting("pushed", self.total) as counter:
                     for result in iter_push(self._fed(items), self.server, self.clinic, options):
                         summary.add(result)

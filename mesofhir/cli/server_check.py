@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 PEOPLE: Final = ("Patient", "Practitioner")
 COLUMNS: Final = ("create", "read", "update", "search", "by identifier", "conditional create", "versions")
 _NEEDED_OF_PEOPLE: Final = ("search", "by identifier")  # they belong to the EHR: found, not made
-_RELEASES: Final = ("4.0.", "4.3.")
 _SIGNS: Final = {True: "yes", False: "no", None: "?"}
 
 
@@ -51,12 +50,12 @@ def command(voice: Voice, config: Path | None, connecting: Connecting, server: s
 
     place = places.place(server, connecting, load(config))
     with place.open(voice.warn) as opened:
-        opened.abilities()
+        opened.capabilities()
         if probe:
             from mesofhir.sync import probes
 
             place.remember(probes.ask(opened, kinds()))
-        abilities = opened.abilities()
+        abilities = opened.abilities(anyway=True)
         missing = [*_missing(abilities), *(_not_let_in(opened) if place.said.auth not in (None, "none") else ())]
         plan = Plan(abilities)
         for line in (*_table(opened, abilities), "", *_planned(plan), "", *_settled(abilities)):
@@ -152,16 +151,19 @@ def _word(settled: Settled) -> str:
 
 def _missing(abilities: Abilities) -> Iterator[str]:
     """What a push needs, and is not there."""
+    from mesofhir.server.abilities import NOT_LISTED
     from mesofhir.sync.plan import Plan
 
-    said, plan = abilities.said, Plan(abilities)
-    if said.fhir_version and not said.fhir_version.startswith(_RELEASES):
-        yield f"FHIR R4: the server speaks {said.fhir_version[:20]}, we write 4.0.1"
+    plan = Plan(abilities)
+    if abilities.unfit:
+        yield abilities.unfit
     for kind in kinds():
-        can = _abilities(abilities.of(kind))
+        able = abilities.of(kind)
+        can = _abilities(able)
         planned = plan.of(kind)
         if kind in PEOPLE:
-            if lacking := [each for each in _NEEDED_OF_PEOPLE if can[each] is False]:
+            unlisted = able["search-type"].by == NOT_LISTED
+            if lacking := [each for each in _NEEDED_OF_PEOPLE if can[each] is False or unlisted]:
                 yield f"{kind}: {', '.join(lacking)}"
         elif not planned.step.itself:
             yield f"{kind}: taken in no form of its own: {planned.step}"
@@ -174,7 +176,7 @@ def _not_let_in(server: Server) -> Iterator[str]:
 
     :raises NotAuthorised: they do not
     """
-    offered = (kind for kind in ("Patient", *kinds()) if server.abilities().of(kind).offers("search-type"))
+    offered = (kind for kind in ("Patient", *kinds()) if server.abilities(anyway=True).of(kind).offers("search-type"))
     if kind := next(offered, ""):
         try:
             next(iter(server.search(kind, [("_summary", "count")])), None)

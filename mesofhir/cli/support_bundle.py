@@ -145,7 +145,7 @@ def _asked(place: Place, voice: Voice) -> dict[str, Any]:
 
     with place.open(voice.warn) as server:
         capabilities = server.capabilities()
-        plan, clock = Plan(server.abilities()), server.clock
+        plan, clock = Plan(server.abilities(anyway=True)), server.clock
     return {
         "preset": plan.abilities.preset.name,
         "software": capabilities.software,

@@ -35,6 +35,8 @@ from mesofhir.server.probed import Probed
 
 INTERACTIONS: Final = ("create", "read", "update", "search-type", "history-instance")
 _HARMLESS: Final = frozenset({"read", "search-type", "history-instance"})
+_RELEASES: Final = ("4.0.", "4.3.")
+"""What we write, R4 (4.0.1), is read by a server of R4B as it stands; not by one of STU3, R5 or a draft."""
 _RESULT: Final = frozenset({"_count", "_sort", "_summary", "_total", "_elements", "_format", "_pretty"})
 """Parameters about how a result looks: they are in no list of search parameters."""
 NOT_LISTED: Final = "not listed"
@@ -127,6 +129,16 @@ class Abilities:
     probed: Probed = field(default_factory=Probed)
 
     @cached_property
+    def unfit(self) -> str:
+        """Why nothing can be said to the server at all: it speaks another release, or no JSON; "" if it can."""
+        said = self.said
+        if said.fhir_version and not said.fhir_version.startswith(_RELEASES):
+            return f"FHIR R4: the server speaks {said.fhir_version[:20]}, we write 4.0.1"
+        if said.formats and not any("json" in each.lower() for each in said.formats):
+            return f"JSON: the server speaks {', '.join(sorted(said.formats))[:80]} only"
+        return ""
+
+    @cached_property
     def transaction(self) -> Settled:
         """A bundle, all or nothing."""
         return self._settled("transaction", self.said.transaction, self.preset.transaction)
@@ -159,6 +171,8 @@ class Abilities:
             return ""
         place, _, query = path.partition("?")
         parts = [part for part in place.split("/") if part]
+        if self.unfit and parts != ["metadata"]:
+            return self.unfit
         if not parts:
             return self._bundle(method, body or {})
         if parts[0].startswith(("$", "_", "metadata", ".well-known")):
@@ -177,8 +191,9 @@ class Abilities:
         return settle(declared, said, self.probed.answers.get(name), self.preset.name, silence)
 
     def _type(self, said: TypeCapability) -> TypeAbilities:
-        known = self.preset.of(said.name, listed=said.listed or not self.said.types)
-        silence = "not said" if said.listed or not self.said.types else NOT_LISTED
+        open_ = said.listed or not self.said.lists
+        known = self.preset.of(said.name, listed=open_)
+        silence = "not said" if open_ else NOT_LISTED
 
         def settled(name: str, declared: bool | None, of_preset: bool | None) -> Settled:
             return self._settled(f"{said.name} {name}", declared, of_preset, silence)
@@ -187,7 +202,7 @@ class Abilities:
             declared = None if said.interactions is None else name in said.interactions
             return settled(name, declared, None if known.can is None else name in known.can)
 
-        versions = None if said.versioning is None else said.versioning != "no-version"
+        heeded = {"versioned-update": True, "no-version": False}.get(said.versioning or "")
         params = known.search if said.search_params is None else said.search_params
         if params is not None and known.search is not None:
             params &= known.search
@@ -198,7 +213,7 @@ class Abilities:
             said.name,
             {name: interaction(name) for name in INTERACTIONS},
             condition,
-            settled("If-Match", versions, known.if_match),
+            settled("If-Match", heeded, known.if_match),
             said.interactions or frozenset(),
             said.operations,
             params,

@@ -165,14 +165,20 @@ class Server:
                     self.clock = parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
             return self._capabilities
 
-    def abilities(self) -> Abilities:
+    def abilities(self, *, anyway: bool = False) -> Abilities:
         """What may be asked of the server.
 
-        :raises Unreachable: it does not say what it can do
+        :param anyway: also of one that speaks another release, or no JSON: nothing may be asked of it
+        :raises Unreachable: it does not say what it can do, or cannot be spoken to
         """
         self.capabilities()
         abilities = self._door.abilities
         assert abilities is not None  # noqa: S101 - capabilities() has settled them
+        if abilities.unfit and not anyway:
+            raise Unreachable(
+                f"{self.address.origin} is not a server for {abilities.unfit}; nothing was asked of it. If it has "
+                "another base URL for that, use it"
+            )
         return abilities
 
     def warn(self, text: str) -> None:

@@ -27,7 +27,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MESOFHIR_NAMESPACE", NAMESPACE)
-    monkeypatch.setattr(Server, "capabilities", lambda self: None)
+    monkeypatch.setattr(Server, "abilities", lambda self: None)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MESOFHIR_NAMESPACE", NAMESPACE)
-    monkeypatch.setattr(Server, "capabilities", lambda self: None)
+    monkeypatch.setattr(Server, "abilities", lambda self: None)
 
 
 class Library:
@@ -229,7 +229,7 @@ INTERRUPTED = """
             yield Result(history.history.key)
 
     room.iter_push = iter_push
-    Server.capabilities = lambda self: None
+    Server.abilities = lambda self: None
     main(["push", "many.ndjson", "https://fhir.example.org/r4"])
 """
 
