@@ -31,7 +31,7 @@ Fate = Literal["created", "found", "updated", "stale", "refused", "unknown", "un
 """
 ==========  ==================================================================================
  created     it was not there
- found       a create that met what is there already
+ found       a create that met what is there already; without a resource, if the server shows it in no way
  updated     it took the place of the version that was named
  stale       an update that met another version: nothing was done
  refused     the server does not take it; :attr:`Sent.error` says why
@@ -300,11 +300,8 @@ class Delivery:
             return Sent(w, "updated", step, r.resource, r.version or version_of(r.resource), r.issues)
         made = r.status == 201
         x = r.resource or self._shown(w.link, r.location or "", made)
-        if x is None and made:
-            return Sent(w, "created", step, issues=r.issues)
         if x is None:
-            why = f"{told(w.link)}: it is there, and the server shows it in no way: nobody can tell what it says"
-            return Sent(w, "refused", error=Refused(why, r.status))
+            return Sent(w, "created" if made else "found", step, issues=r.issues)
         self._name(w.link, x)
         return Sent(w, "created" if made else "found", step, r.resource or x, r.version or version_of(x), r.issues)
 

@@ -94,11 +94,17 @@ class Exchange:
             self.notes.remark(m.link, "differs", "differs from the clinic's; it belongs to the EHR and was left", path)
 
     def find(self, links: Iterable[Link]) -> dict[Link, Resource]:
-        """What the server holds of these.
+        """What the server holds of these; of a type that it offers no search of, what the ledger knows by its id.
 
         :raises Doubled: it holds one of them twice
         """
-        return self.finder.only(links, self.notes.subject)
+        links, entries = list(links), self.journal.entries
+        found = self.finder.only(links, self.notes.subject)
+        for link in links:
+            hidden = not self.finder.searches(link.kind) and self.finder.shows(link.kind)
+            if hidden and link in entries and (x := self.journal.current(link, entries[link].id)):
+                found[link] = x
+        return found
 
     # --- change -------------------------------------------------------------------------------------------
 

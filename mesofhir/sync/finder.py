@@ -128,8 +128,27 @@ class Finder:
             return []
         return [a.body for one in ids if (a := self.server.read(kind, one)).ok and a.body]
 
+    def searches(self, kind: str) -> bool:
+        """Does the server offer a search of a type?"""
+        return self.server.abilities().of(kind).offers("search-type")
+
+    def shows(self, kind: str) -> bool:
+        """Does the server offer any way to see what it holds of a type?"""
+        return self.searches(kind) or self.server.abilities().of(kind).offers("read")
+
+    def current(self, link: Link, logical: str, subject: str) -> Resource | None:
+        """What stands on the server under an id, read or searched for; None if there is nothing.
+
+        :raises Refused: the server shows nothing of the type (:meth:`shows`)
+        """
+        if self.server.abilities().of(link.kind).offers("read") or not self.searches(link.kind):
+            answer = self.server.read(link.kind, logical)
+            return answer.body if answer.ok else None
+        found = [*self.named(link.kind, [logical]), *self.of([link], subject).get(link, ())]
+        return next((x for x in found if x.get("id") == logical), None)
+
     def _offered(self, kind: str) -> bool:
-        if self.server.abilities().of(kind).offers("search-type"):
+        if self.searches(kind):
             return True
         if kind not in self.unread:
             self.unread.add(kind)

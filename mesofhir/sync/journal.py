@@ -69,7 +69,7 @@ class LedgerJournal:
 
     def current(self, link: Link, logical: str) -> Resource | None:
         """What stands on the server under an id; None if there is nothing, or no id."""
-        return self.server.read(link.kind, logical).body if logical else None
+        return self.finder.current(link, logical, self.notes.subject) if logical else None
 
     def recall(self, links: Iterable[Link]) -> None:
         """What the ledger knows; of what was sent and never answered, what became of it.

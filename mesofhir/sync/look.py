@@ -8,7 +8,7 @@ from typing import Any, Final
 from mesofhir.errors import NotAllDone
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.server import identifier_query
-from mesofhir.sync.decision import Decision, Judge
+from mesofhir.sync.decision import Decision, Judge, blocked
 from mesofhir.sync.delivery import Write
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.merge import same
@@ -36,6 +36,9 @@ def read(exchange: Exchange, items: Sequence[Made]) -> list[Held]:
     held: list[Held] = []
     gone = []
     for link, m in wanted.items():
+        if not exchange.finder.shows(link.kind):
+            notes.tell(unseen(link))
+            continue
         logical = journal.entries[link].id
         x = next((x for x in found.get(link, ()) if x.get("id") == logical), None) or journal.current(link, logical)
         if x is None or x.get("resourceType") != link.kind:
@@ -57,18 +60,30 @@ def read(exchange: Exchange, items: Sequence[Made]) -> list[Held]:
 def _not_known_to_stand(exchange: Exchange, items: Sequence[Made]) -> dict[Link, Made]:
     """What the ledger knows by its id, and does not know to say what we state."""
     notes, journal = exchange.notes, exchange.journal
-    wanted, trusted = {}, journal.trusted()
+    wanted = {}
     for m in items:
         e = journal.entries.get(m.link)
-        if e is None or not e.id:
+        if e is None:
             continue
-        notes.call_by_id(m.link, e.id)
-        stands = e.state in ("done", "unchanged") and e.method != "withdraw"
-        if trusted and stands and same(exchange.judge.known(m), e.base):
+        if e.id:
+            notes.call_by_id(m.link, e.id)
+        if _stands(exchange, m):
             notes.note(m.link, "unchanged")
-        else:
+        elif e.id:
             wanted[m.link] = m
     return wanted
+
+
+def _stands(exchange: Exchange, m: Made) -> bool:
+    """Does the ledger know that all that we state is there? Also of what a server has made and given no name."""
+    e = exchange.journal.entries.get(m.link)
+    stood = e is not None and e.state in ("done", "unchanged") and e.method != "withdraw"
+    return stood and exchange.journal.trusted() and same(exchange.judge.known(m), e.base if e else None)
+
+
+def unseen(link: Link) -> Decision:
+    """What is there, and cannot be looked at."""
+    return blocked(link, f"the server shows a {link.kind} in no way, and it is there: nobody can tell what it says")
 
 
 def offer(exchange: Exchange, items: Sequence[Made], anew: Set[Link]) -> list[Held]:
@@ -80,23 +95,41 @@ def offer(exchange: Exchange, items: Sequence[Made], anew: Set[Link]) -> list[He
     """
     notes, journal = exchange.notes, exchange.journal
     held: list[Held] = []
-    waiting = {m.link: m for m in items if not (m.link in journal.entries and journal.entries[m.link].id)}
+    known = {link for link, e in journal.entries.items() if e.id}
+    waiting = {m.link: m for m in items if m.link not in known and not _stands(exchange, m)}
     if exchange.dry:
         found = exchange.find(waiting.keys() - anew)
         held = [(waiting[link], x) for link, x in found.items()]
         for link in waiting.keys() - found.keys():
-            notes.note(link, "created")
+            _foretell(exchange, link)
         waiting = {}
     while waiting:
         sent = exchange.deliver([_create(m, exchange.clinic, exchange.judge) for m in waiting.values()])
         others = journal.find_lost([s.write.link for s in sent if s.fate == "unknown"])
         held += [(waiting[link], x) for link, x in others.items()]
-        held += [(waiting[s.write.link], s.resource) for s in sent if s.fate == "found" and s.resource is not None]
+        met = [s for s in sent if s.fate == "found"]
+        held += [(waiting[s.write.link], s.resource) for s in met if s.resource is not None]
+        for s in met:
+            if s.resource is None:
+                notes.tell(unseen(s.write.link))
         waiting = {s.write.link: waiting[s.write.link] for s in sent if s.fate == "untried"}
     for m, x in held:
         notes.call(m.link, x)
         notes.check_subject(m.link, exchange.judge.keys(x))
     return held
+
+
+def _foretell(exchange: Exchange, link: Link) -> None:
+    """What a push would do about what a search has not found, or could not look for."""
+    notes, finder = exchange.notes, exchange.finder
+    if finder.searches(link.kind):
+        notes.note(link, "created")
+    elif link in exchange.journal.entries and not finder.shows(link.kind):
+        notes.tell(unseen(link))
+    else:
+        notes.note(link, "created")
+        why = f"if it is not there: the server offers no search of a {link.kind}, and only the push will tell"
+        notes.remark(link, "created", why)
 
 
 def _create(m: Made, clinic: Clinic, judge: Judge) -> Decision:

@@ -99,7 +99,7 @@ def _gone(exchange: Exchange, known: list[Link], ask: Callable[[Question], Answe
     for link in known:
         e = exchange.journal.entries[link]
         try:
-            there = exchange.server.read(link.kind, e.id).ok
+            there = exchange.journal.current(link, e.id) is not None
         except Refused:
             continue
         if not there:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from mesofhir.fhir.withdrawal import is_withdrawn
+from mesofhir.mapping import Link
 from mesofhir.sync.change import taken_back
+from mesofhir.sync.decision import blocked
 from mesofhir.sync.delivery import TRIES, Contended, wait
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.former import all_kinds
@@ -26,7 +28,7 @@ def withdraw(exchange: Exchange) -> None:
         wait(exchange.pause, attempt)
         found = exchange.find(links)
         for link in ours - found.keys():
-            notes.note(link, "absent")
+            _absent(exchange, link)
         standing = {}
         for link, x in found.items():
             notes.check_subject(link, x)
@@ -39,3 +41,14 @@ def withdraw(exchange: Exchange) -> None:
         if exchange.apply([judge.withdrawal(link, x, journal.base(link), taken_back) for link, x in standing.items()]):
             return
     raise Contended("others changed the resources that were to be withdrawn all the time; withdraw again")
+
+
+def _absent(exchange: Exchange, link: Link) -> None:
+    """What was not found is not there, if it could be looked for."""
+    e = exchange.journal.entries.get(link)
+    hidden = not exchange.finder.searches(link.kind) and not (e and e.id and exchange.finder.shows(link.kind))
+    if hidden and (e or exchange.plan.of(link.kind).step.itself):
+        why = f"the server offers no search of a {link.kind}: nobody can tell whether it is there, to be withdrawn"
+        exchange.notes.tell(blocked(link, why))
+    else:
+        exchange.notes.note(link, "absent")

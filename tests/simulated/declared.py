@@ -20,9 +20,13 @@ class Declared:
         """
         :param besides: interactions at the base that the server does and does not declare
         """
-        self.rest: Resource = next(iter(statement.get("rest", ())), {})
+        rests = [rest for rest in statement.get("rest", ()) if rest["mode"] == "server"]
+        self.rest: Resource = next(iter(rests), {"mode": "client"} if statement.get("rest") else {})
         self.system = {i["code"] for i in self.rest.get("interaction", ())} | set(besides)
         self.types: dict[str, Resource] = {t["type"]: t for t in self.rest.get("resource", ())}
+        self.lists = "resource" in self.rest or self.rest.get("mode") == "client"
+        self.everywhere = {p["name"] for p in self.rest.get("searchParam", ())}
+        self.release, self.formats = statement.get("fhirVersion", "4.0.1"), statement.get("format", ["json"])
 
     def offence(self, method: str, url: str, headers: Mapping[str, str], body: Any, form: bool) -> str:
         """What a request asks for and nobody declared; "" if it is all right."""
@@ -32,11 +36,19 @@ class Declared:
         params += [n for n, _ in parse_qsl(body.decode())] if form else []
         if parts == ["metadata"]:
             return ""
+        if why := self._strange():
+            return why
         if not parts:
             return self._bundle(body) if method == "POST" else f"{method} at the base"
         if parts[0] == "_history" or parts[0].startswith("$"):
             return f"{method} {parts[0]}"
         return self._of_type(method, parts, params, {h.lower() for h in headers})
+
+    def _strange(self) -> str:
+        """Why nothing of ours is understood."""
+        if self.release[:4] not in ("4.0.", "4.3."):
+            return f"R4, to a server of {self.release}"
+        return "" if any("json" in f for f in self.formats) else "JSON"
 
     def _bundle(self, body: Resource) -> str:
         kind = body.get("type", "")
@@ -59,7 +71,7 @@ class Declared:
             return f"{code} of {kind}"
         said = self.types.get(kind, {})
         if code == "search-type" and "searchParam" in said:
-            known = {p["name"] for p in said["searchParam"]} | RESULTS
+            known = {p["name"] for p in said["searchParam"]} | self.everywhere | RESULTS
             if unknown := [p for p in params if p.split(":")[0].split(".")[0] not in known]:
                 return f"search of {kind} by {unknown[0]}"
         if "if-none-exist" in headers and said.get("conditionalCreate") is not True:
@@ -69,7 +81,7 @@ class Declared:
         return ""
 
     def _does(self, kind: str, code: str) -> bool:
-        if self.types and kind not in self.types:
+        if self.lists and kind not in self.types:
             return False
         interactions = self.types.get(kind, {}).get("interaction")
         return code in READS if interactions is None else code in {i["code"] for i in interactions}

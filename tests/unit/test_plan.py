@@ -103,6 +103,16 @@ def test_what_is_not_taken_as_itself() -> None:
     assert plan(care).of("Goal").step == Step.NONE
 
 
+def test_a_type_that_is_described_twice() -> None:
+    """It has what either description gives it, and not what either denies."""
+    more = type_("Goal", "create", "update", conditionalCreate=True, versioning="versioned-update", params=["_id"])
+    twice = abilities(type_("Goal", *READS, conditionalCreate=False, versioning="versioned"), more).of("Goal")
+    assert all(twice[each] for each in ALL)
+    assert twice.conditional_create.can is False
+    assert twice.if_match.can is None
+    assert twice.params == {"identifier", "patient", "_id"}
+
+
 def test_a_server_that_says_nothing_is_not_written() -> None:
     made = Plan(Abilities(read_capabilities({})))
     assert made.of("CarePlan").step == Step.NONE

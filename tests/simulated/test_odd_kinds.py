@@ -1,0 +1,154 @@
+"""Statements that are odd, and allowed: other releases and formats, parameters of all types, a client's side; and
+servers that show little of what they take."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mesofhir.cli import main
+from mesofhir.errors import Unreachable
+from mesofhir.fhir.exactjson import encode_pretty
+from mesofhir.sync import Ledger
+from tests.contract.histories import record, rich
+from tests.simulated.declared import statement
+from tests.simulated.engine import Kind, Simulated
+from tests.simulated.harness import CLINIC, again, became, known, nothing_is_lost, of_kind, pull, pushed, running
+from tests.simulated.vendors import ALL, OURS, READS
+
+WHOLE = {"system": ["transaction"], "conditionalCreate": True, "versioning": "versioned-update"}
+OTHERS = [kind for kind in OURS if kind != "Patient"]
+
+
+def odd(name: str, *, echoes: bool = True, of: Any = None, **more: Any) -> Kind:
+    """A server that takes all, but for what is said here of its statement."""
+    whole = statement(dict.fromkeys(OURS, ALL), **WHOLE) if of is None else of
+    return Kind(name, whole | more, echoes=echoes)
+
+
+def people_and(others: tuple[str, ...], **flags: Any) -> dict[str, Any]:
+    """Patients can be searched for, and the other types do this."""
+    return statement({"Patient": READS, **dict.fromkeys(OTHERS, others)}, **WHOLE | flags)
+
+
+STRANGE = [
+    odd("R5", fhirVersion="5.0.0"),
+    odd("STU3", fhirVersion="3.0.2"),
+    odd("DSTU2", fhirVersion="1.0.2", format=["application/json+fhir"]),
+    odd("XML", format=["application/fhir+xml"]),
+]
+
+
+def command(sim: Simulated, tmp_path: Path, *args: str) -> Result:
+    (tmp_path / "clinic.json").write_bytes(encode_pretty(rich()))
+    home = {f"XDG_{each}_HOME": str(tmp_path / "home") for each in ("CONFIG", "DATA")}
+    words = [word.format(url=sim.url, folder=tmp_path) for word in args]
+    return CliRunner().invoke(main, words, env=home | {"MESOFHIR_NAMESPACE": CLINIC.namespace})
+
+
+@pytest.mark.parametrize("kind", STRANGE, ids=lambda k: k.name)
+def test_a_server_of_another_release_or_format_is_not_spoken_to(kind: Kind, tmp_path: Path) -> None:
+    with running(kind) as (sim, server):
+        result = pushed(server, rich())
+        assert (result.code, "is not a server for" in result.stopped) == (5, True)
+        with pytest.raises(Unreachable, match="nothing was asked of it"):
+            pull(server)
+        checked = command(sim, tmp_path, "server", "check", "{url}")
+        assert checked.exit_code == 4
+        assert "missing: JSON" in checked.stdout or "missing: FHIR R4" in checked.stdout
+        for verb in (("push", "{folder}/clinic.json", "{url}"), ("pull", "{url}", "{folder}/back.json")):
+            told = command(sim, tmp_path, *verb)
+            assert told.exit_code == 5, told.output
+            assert "if it has another base url for that, use it" in told.stderr.lower()
+        assert {r.path for r in sim.requests} == {"/fhir/metadata"}
+
+
+@pytest.mark.parametrize("kind", [
+    odd("R4B", fhirVersion="4.3.0"),
+    odd("formats", format=["application/fhir+xml", "application/fhir+json"]),
+    odd("old media type", format=["application/json+fhir"]),
+], ids=lambda k: k.name)  # fmt: skip
+def test_a_server_of_our_release_and_format(kind: Kind) -> None:
+    with running(kind) as (_, server):
+        assert set(became(pushed(server, rich()))) == {"created"}
+
+
+def test_parameters_of_rest_are_those_of_every_type() -> None:
+    whole = statement(dict.fromkeys(OURS, ALL), **WHOLE, params=["category"])
+    whole["rest"][0]["searchParam"] = [{"name": n, "type": "token"} for n in ("_id", "identifier")]
+    with running(Kind("rest", whole)) as (sim, server):
+        result = pushed(server, rich())
+        assert set(became(result)) == {"created"}
+        again(sim, server, rich(), result)
+
+
+@pytest.mark.parametrize("of", [
+    statement({}) | {"rest": [{"mode": "server", "resource": []}]},
+    statement({}) | {"rest": [{**statement(dict.fromkeys(OURS, ALL), **WHOLE)["rest"][0], "mode": "client"}]},
+    statement({"Immunization": ALL}, **WHOLE),
+], ids=["an empty list", "a client's", "other types"])  # fmt: skip
+def test_a_server_that_lists_nothing_of_ours_is_asked_nothing(of: dict[str, Any], tmp_path: Path) -> None:
+    with running(Kind("nothing", of)) as (sim, server):
+        result = pushed(server, rich())
+        assert result.code == 4
+        assert "cannot be asked for a Patient" in result.stopped
+        pull(server)
+        checked = command(sim, tmp_path, "server", "check", "{url}")
+        assert checked.exit_code == 4
+        assert "missing: Patient: search, by identifier" in checked.stdout
+        assert {r.path for r in sim.requests} == {"/fhir/metadata"}
+
+
+SHOWS_NOTHING = Kind("shows nothing", people_and(("create", "update")), echoes=False)
+"""It takes everything, once, and shows nothing of it: an inbox."""
+
+
+def test_an_inbox_that_shows_nothing_of_what_it_has_taken() -> None:
+    """With the ledger nothing more is to be done, or it is told what cannot be; without it nobody can tell."""
+    with running(SHOWS_NOTHING) as (sim, server), Ledger(None, server.url, CLINIC.namespace) as ledger:
+        tree = known(sim, rich())
+        foretold = pushed(server, tree, dry_run=True, create_people=False)
+        told = {r.text for r in foretold.remarks if r.kind == "created"}
+        assert "if it is not there: the server offers no search of a Goal, and only the push will tell" in told
+        result = pushed(server, tree, ledger=ledger)
+        nothing_is_lost(sim, tree, result)
+        assert (result.code, of_kind(result, "Goal")) == (0, {"created"})
+        again(sim, server, tree, result, ledger=ledger)
+        record(tree, "goals")["text"] = "NRS sotto 2"
+        for dry in (True, False):
+            edited = pushed(server, tree, ledger=ledger, dry_run=dry)
+            assert (edited.code, edited.stopped, of_kind(edited, "Goal")) == (4, "", {"blocked"})
+            [why] = [r.text for r in edited.remarks if r.link.kind == "Goal"]
+            assert why.startswith("the server shows a Goal in no way, and it is there: nobody can tell what it says")
+            assert of_kind(edited, "CarePlan") == {"unchanged"}
+        without = pushed(server, tree)
+        assert (without.code, without.stopped, of_kind(without, "CarePlan")) == (4, "", {"blocked"})
+        assert all(n == 1 for n in sim.versions().values())
+
+
+def test_what_cannot_be_looked_for_is_not_called_absent() -> None:
+    """Withdrawn by the ledger's ids where the server reads; else it is told that nobody can tell."""
+    for interactions, outcome, code in ((("create", "read", "update"), "withdrawn", 0), (("create",), "blocked", 4)):
+        with running(Kind("no search", people_and(interactions))) as (sim, server):
+            with Ledger(None, server.url, CLINIC.namespace) as ledger:
+                tree = known(sim, rich())
+                pushed(server, tree, ledger=ledger)
+                foretold = pushed(server, tree, ledger=ledger, withdraw=True, dry_run=True)
+                result = pushed(server, tree, ledger=ledger, withdraw=True)
+            assert foretold.outcomes == result.outcomes
+            assert (result.code, of_kind(result, "CarePlan")) == (code, {outcome})
+            without = pushed(server, tree, withdraw=True)
+            assert (without.code, of_kind(without, "CarePlan")) == (4, {"blocked"})
+            [why] = [r.text for r in without.remarks if r.link.kind == "Goal"]
+            assert "the server offers no search of a Goal: nobody can tell whether it is there" in why
+
+
+def test_a_server_without_read_is_searched_before_a_change() -> None:
+    with running(Kind("no read", people_and(("create", "update", "search-type")))) as (sim, server):
+        with Ledger(None, server.url, CLINIC.namespace) as ledger:
+            tree = known(sim, rich())
+            pushed(server, tree, ledger=ledger)
+            record(tree, "goals")["text"] = "NRS sotto 2"
+            result = pushed(server, tree, ledger=ledger)
+        assert (result.code, of_kind(result, "Goal")) == (0, {"changed"})
