@@ -209,9 +209,15 @@ class LedgerJournal:
         """Remember what was not known so already."""
         self.remember({link: e for link, e in entries.items() if self.entries.get(link) != e})
 
-    def adopt(self, entries: Mapping[Link, Entry]) -> None:
-        """What was known as somebody else's, or under another key, is this history's."""
-        self.remember({link: replace(e, patient=self.whose) for link, e in entries.items()})
+    def adopt(self, patient: str) -> None:
+        """What was known as another patient's is this one's.
+
+        :raises LedgerFailed: it cannot be written
+        """
+        if not self.dry:
+            self.ledger.adopt(patient, self.whose)
+        theirs = {link: e for link, e in self.entries.items() if e.patient == patient}
+        self.entries |= {link: replace(e, patient=self.whose) for link, e in theirs.items()}
 
     def forget(self, names: Iterable[tuple[str, str]]) -> None:
         """:raises LedgerFailed: it cannot be written"""

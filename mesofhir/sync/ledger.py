@@ -286,6 +286,15 @@ class Ledger:
                 values = (*name, e.state, e.id, e.version, e.patient, base, sought, e.method, e.step, now)
                 db.execute(f"INSERT OR REPLACE INTO resource VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
 
+    def adopt(self, before: str, patient: str) -> None:
+        """What is known of one patient is another one's, but for the people.
+
+        :raises LedgerFailed: see :meth:`write`
+        """
+        with self._transaction() as db:
+            people = "type NOT IN ('Patient', 'Practitioner')"
+            db.execute(f"UPDATE resource SET patient = ? WHERE patient = ? AND {people}", (patient, before))  # noqa: S608
+
     def forget(self, names: Iterable[tuple[str, str]]) -> None:
         """Forget resources by the hash of the record and the type.
 

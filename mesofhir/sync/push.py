@@ -28,7 +28,7 @@ from mesofhir.sync.parts import Limits
 from mesofhir.sync.people import PEOPLE, People
 from mesofhir.sync.plan import Plan
 from mesofhir.sync.reconcile import CODED, Reconciliation
-from mesofhir.sync.rekeyed import former_patient
+from mesofhir.sync.rekeyed import patient_before
 from mesofhir.sync.report import Result, Summary
 from mesofhir.sync.withdraw import withdraw
 
@@ -200,20 +200,22 @@ class _Run:
             self.others.load(self.plan, {kind: self._patients(window, kind) for kind in CODED})
 
     def _recognise(self, work: _Work) -> None:
-        """A patient whose key was corrected is not looked for by the new one, and not made anew."""
-        if self.options.moved or self.options.rekeyed is False or self.options.withdraw:
-            return
-        if (e := former_patient(self.ledger, work.made)) is None:
+        """A patient whose key was corrected is not looked for by the new one, and nobody is made anew for what is
+        known as another patient's."""
+        options = self.options
+        if options.moved or options.withdraw or (before := patient_before(self.ledger, work.made)) is None:
             return
         m = next(m for m in work.made if m.link.kind == "Patient")
-        if not self.options.rekeyed:
+        if options.rekeyed and before.whole:
+            if x := self.server.read("Patient", before.id).body:
+                self.people.recognise(m, x)
+        else:
             self.people.stop(
                 m.link,
-                f"all of it was pushed before under another patient key (Patient/{e.id}); nothing was changed. If the "
-                "key was corrected, push with --rekeyed; if it was entered for the wrong patient, with --moved",
+                f"{'all' if before.whole else 'some'} of it was pushed before under another patient key "
+                f"(Patient/{before.id}); nothing was changed. If records were entered for the wrong patient, push with "
+                f"--moved{'; if the key was corrected, with --rekeyed' if before.whole else ''}",
             )
-        elif x := self.server.read("Patient", e.id).body:
-            self.people.recognise(m, x)
 
     def _patients(self, window: list[_Work], kind: str) -> list[str]:
         """The patients (``Patient/id``) of whom the EHR may hold such a resource of its own: whom it had before us; of

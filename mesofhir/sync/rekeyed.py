@@ -84,21 +84,32 @@ class Keys:
         return self.now.get(self.ledger.record(link.table, link.key))
 
 
-def former_patient(ledger: Ledger, made: Sequence[Made]) -> Entry | None:
-    """The patient under whose old key the ledger knows a history; None if it knows the patient, or knows more of the
-    other one than this history has: then a part of it moved."""
+@dataclass(frozen=True)
+class Before:
+    """The patient of whom the ledger knows the records of a history.
+
+    :param id: the server's
+    :param whole: is it most of what it knows of them? Then it is they, under another key; else a part of it moved
+    """
+
+    id: str
+    whole: bool
+
+
+def patient_before(ledger: Ledger, made: Sequence[Made]) -> Before | None:
+    """Whose a history was; None if the ledger knows its patient, or nothing of it."""
     patient = next(m.link for m in made if m.link.kind == "Patient")
     if ledger.known([patient]):
         return None
-    mine = {ledger.record(m.link.table, m.link.key) for m in made}
     known = ledger.known(m.link for m in made if m.link.kind not in PEOPLE).values()
     patients = {e.patient for e in known if e.id}
     if len(patients) != 1:
         return None
     rows = ledger.of(patients.pop())
-    if any(record not in mine for record, kind in rows if kind not in PEOPLE):
-        return None
-    return next((e for (_, kind), e in rows.items() if kind == "Patient"), None)
+    mine = {ledger.record(m.link.table, m.link.key) for m in made}
+    records = {record for record, kind in rows if kind not in PEOPLE}
+    whole = len(records & mine) > len(records - mine)
+    return next((Before(e.id, whole) for (_, kind), e in rows.items() if kind == "Patient"), None)
 
 
 def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Keys:
@@ -110,9 +121,10 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
     """
     journal, ledger = exchange.journal, exchange.ledger
     out = Keys(exchange.clinic, ledger)
-    _people(exchange, items, out, rekeyed)
+    patients = {journal.whose, *_people(exchange, items, out, rekeyed)}
     mine = {ledger.record(m.link.table, m.link.key) for m in exchange.made}
-    rows = {name: e for name, e in ledger.of(journal.whose).items() if name[0] not in mine and name[1] not in PEOPLE}
+    known = {name: e for patient in patients for name, e in ledger.of(patient).items()}
+    rows = {name: e for name, e in known.items() if name[0] not in mine and name[1] not in PEOPLE}
     places = {(link.kind, e.id): link for link, e in journal.entries.items() if e.id}
     for (record, kind), e in rows.items():
         if link := places.get((kind, e.id)):  # a run that was cut off had come so far
@@ -130,9 +142,10 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
 # --- people -------------------------------------------------------------------------------------------------
 
 
-def _people(exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool | None) -> None:
+def _people(exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool | None) -> set[str]:
     """A person whom the ledger knows under another key is the same on the server.
 
+    :returns: whose the history was, as the ledger calls them
     :raises Rekeyed: it is the patient, and nobody said so
     """
     journal, ledger = exchange.journal, exchange.ledger
@@ -150,9 +163,12 @@ def _people(exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool 
             f"{listed(theirs)}: pushed before under another key of the same patient ({exchange.notes.subject}); "
             "nothing of it was changed. If the patient's key was corrected, push with --rekeyed"
         )
-    journal.adopt({link: others[link] for link in theirs})
+    patients = {others[link].patient for link in theirs}
+    for before in patients:
+        journal.adopt(before)
     if rekeyed:
         _patient(exchange, out)
+    return patients
 
 
 def _patient(exchange: Exchange, out: Keys) -> None:
@@ -264,9 +280,9 @@ def _adopt(
         then, tokens = exchange.ledger.tokens(old, m.stated), exchange.ledger.tokens(link, m.stated)
         before, moved = e.base or {}, _references(m)
         base = {n: t if n in moved or before.get(n) == then[n] else UNSETTLED for n, t in tokens.items()}
-        now[link] = Entry(e.state, e.id, e.version, e.patient, base)
+        now[link] = Entry(e.state, e.id, e.version, exchange.journal.whose, base)
         exchange.notes.remark(link, "rekeyed", f"was {old.table} {old.key}: {link.kind}/{e.id} goes by the new key")
-    exchange.journal.adopt(now)
+    exchange.journal.remember(now)
 
 
 def _likeness(of: Mapping[str, Tokens]) -> Likeness:

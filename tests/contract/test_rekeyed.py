@@ -201,6 +201,38 @@ def test_a_patient_goes_by_the_new_key(place: Place, known: bool) -> None:
     assert pulled(place) == as_pushed(tree)
 
 
+def test_a_patient_goes_by_the_new_key_with_what_is_stated_no_more(place: Place) -> None:
+    tree = small()
+    tree["cycles"][0]["sessions"].append({"key": "P1-S9", "status": "done", "start": "2026-03-09"})
+    place.pushed(tree)
+    before = standing(place)
+    tree["key"] = "P9"
+    del tree["cycles"][0]["sessions"][1]
+    assert place.push(tree).code == 4
+    assert standing(place) == before
+    dry = place.push(tree, dry_run=True, rekeyed=True)
+    result = place.pushed(tree, rekeyed=True)
+    assert (dry.outcomes, dry.remarks) == (result.outcomes, result.remarks)
+    assert len(said(result, "unstated")) == 1
+    assert standing(place).keys() == before.keys()
+    assert ("patients", "P9") in standing(place).values()
+
+
+def test_nobody_is_made_for_what_is_another_patient_s(place: Place) -> None:
+    """A session of one patient, and the history of somebody who is new: it is stopped before that one is made."""
+    first = small()
+    place.pushed(first)
+    versions = place.versions()
+    second = {"key": "P9", "language": "it", "synthetic": True, "cycles": []}
+    second["conditions"] = [record(first, "conditions")]
+    stopped = place.push(second)
+    assert (stopped.code, place.versions()) == (4, versions)
+    assert "--moved" in stopped.stopped
+    assert "--rekeyed" not in stopped.stopped
+    place.pushed(second, moved=True)
+    assert place.links()[("Patient", "patients", "P9")] == 1
+
+
 def test_a_practitioner_whom_the_ehr_knows_goes_by_the_new_key(place: Place) -> None:
     """In every history that names them, and without a word: it is the same person on the server."""
     if not place.is_hapi:
