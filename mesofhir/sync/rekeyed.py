@@ -27,7 +27,7 @@ from mesofhir.sync.change import former
 from mesofhir.sync.decision import LIKE, Decision
 from mesofhir.sync.delivery import Contended, Write, told, version_of
 from mesofhir.sync.exchange import Exchange
-from mesofhir.sync.ledger import Entry, Ledger
+from mesofhir.sync.ledger import OPEN, Entry, Ledger
 from mesofhir.sync.merge import UNSETTLED, Tokens
 from mesofhir.sync.notes import listed
 from mesofhir.sync.people import PEOPLE
@@ -97,10 +97,13 @@ class Before:
 
 
 def patient_before(ledger: Ledger, made: Sequence[Made]) -> Before | None:
-    """Whose a history was; None if the ledger knows its patient, or nothing of it."""
+    """Whose a history was; None if the ledger knows its patient, or nothing of it.
+
+    A patient who was to get the new key when a run was cut off may be there under the old one.
+    """
     patient = next(m.link for m in made if m.link.kind == "Patient")
-    if ledger.known([patient]):
-        return None
+    if e := ledger.known([patient]).get(patient):
+        return Before(e.id, whole=True) if e.state in OPEN and e.id else None
     known = ledger.known(m.link for m in made if m.link.kind not in PEOPLE).values()
     patients = {e.patient for e in known if e.id}
     if len(patients) != 1:
@@ -163,23 +166,27 @@ def _people(exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool 
             f"{listed(theirs)}: pushed before under another key of the same patient ({exchange.notes.subject}); "
             "nothing of it was changed. If the patient's key was corrected, push with --rekeyed"
         )
+    if rekeyed:  # first of all: cut off after it, the patient is found by the new key
+        _patient(exchange, out)
     patients = {others[link].patient for link in theirs}
     for before in patients:
         journal.adopt(before)
-    if rekeyed:
-        _patient(exchange, out)
     return patients
 
 
 def _patient(exchange: Exchange, out: Keys) -> None:
     """A patient whom we made carries our key, and gets the new one.
 
+    :raises Rekeyed: the server takes no changes of patients
     :raises Contended: somebody else changed the patient meanwhile
     """
     link = exchange.notes.patient
     x = exchange.people.of(link)
     if x is None or (new := out.over(x)) == x:
         return
+    if not (update := exchange.plan.of(link.kind).update):
+        why = f"the server takes no changes of a Patient ({update.by}), so {link.kind}/{x['id']} cannot get the new key"
+        raise Rekeyed(f"{told(link)}: {why}; keep the old one")
     write = Write(link, "update", new, id=str(x["id"]), version=version_of(x))
     exchange.notes.remark(link, "rekeyed", "goes by another key now")
     if not exchange.apply([Decision(link, "changed", write, {}, ("key",))]):

@@ -201,6 +201,29 @@ def test_a_patient_goes_by_the_new_key(place: Place, known: bool) -> None:
     assert pulled(place) == as_pushed(tree)
 
 
+@pytest.mark.parametrize("arrives", [True, False], ids=["after the commit", "before it"])
+def test_a_patient_s_new_key_that_was_cut_off(place: Place, arrives: bool) -> None:
+    tree = small()
+    place.pushed(tree)
+    before = standing(place)
+    tree["key"] = "P9"
+
+    def cut(send: Any, entries: Any, type: str) -> Any:
+        if arrives:
+            send(entries, type)
+        raise Cut
+
+    with bundles(place.server, cut), pytest.raises(Cut):
+        place.results(tree, rekeyed=True)
+    stopped = place.push(tree)
+    assert (stopped.code, "--rekeyed" in stopped.stopped) == (4, True)
+    assert standing(place).keys() == before.keys()
+    place.pushed(tree, rekeyed=True)
+    assert standing(place).keys() == before.keys()
+    assert pulled(place) == as_pushed(tree)
+    assert set(outcomes(place.pushed(tree))) == {"found", "unchanged"}
+
+
 def test_a_patient_goes_by_the_new_key_with_what_is_stated_no_more(place: Place) -> None:
     tree = small()
     tree["cycles"][0]["sessions"].append({"key": "P1-S9", "status": "done", "start": "2026-03-09"})
