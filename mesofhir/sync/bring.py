@@ -21,8 +21,7 @@ from mesofhir.sync.fallen import Fall
 from mesofhir.sync.look import Gone, offer, read
 from mesofhir.sync.notes import Moved, Notes, listed
 from mesofhir.sync.parts import in_order
-from mesofhir.sync.people import PEOPLE
-from mesofhir.sync.plan import DOCUMENT, Step
+from mesofhir.sync.plan import DOCUMENT, PEOPLE, Step
 from mesofhir.sync.reconcile import Reconciliation
 from mesofhir.sync.rekeyed import keys
 from mesofhir.sync.report import DONE

@@ -23,8 +23,8 @@ from mesofhir.sync.ledger import Entry, Ledger
 from mesofhir.sync.merge import Verdict
 from mesofhir.sync.notes import Notes
 from mesofhir.sync.parts import Limits
-from mesofhir.sync.people import PEOPLE, People
-from mesofhir.sync.plan import Plan
+from mesofhir.sync.people import People
+from mesofhir.sync.plan import PEOPLE, Plan
 from mesofhir.sync.report import Outcome, Result
 
 Resource = dict[str, Any]
@@ -79,6 +79,9 @@ class Exchange:
             if theirs is None:
                 instead: Outcome = "named" if needed else "absent"
                 self.notes.note(m.link, "created" if m.link in self.people.wanted else instead)
+                if needed and m.link == self.notes.patient and m.link not in self.people.wanted:
+                    why = f"{self.plan.patientless}; the file says by identifier who it is"
+                    self.notes.remark(m.link, "named", why)
                 continue
             self.notes.call(m.link, theirs)
             self.notes.note(m.link, "created" if self.people.newly_made(m.link) else "found")

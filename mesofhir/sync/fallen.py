@@ -12,8 +12,7 @@ from mesofhir.formats.output import Output
 from mesofhir.mapping import Link, Made, summaries
 from mesofhir.server import identifier_query
 from mesofhir.sync.delivery import referring
-from mesofhir.sync.people import PEOPLE
-from mesofhir.sync.plan import Plan, Step
+from mesofhir.sync.plan import PEOPLE, Plan, Step
 from mesofhir.sync.report import Outcome
 
 OUTCOMES: Final[Mapping[Step, Outcome]] = {Step.DOCUMENT: "document", Step.FILES: "filed", Step.NONE: "untaken"}

@@ -14,7 +14,7 @@ from mesofhir.mapping.clinic import EVERY, Shape
 from mesofhir.mapping.saying import Said
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.records import TABLES
-from mesofhir.sync.people import PEOPLE
+from mesofhir.sync.plan import PEOPLE
 
 Row = dict[str, Any]
 

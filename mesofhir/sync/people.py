@@ -19,9 +19,8 @@ from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, id
 from mesofhir.sync.carrier import Carried, carry
 from mesofhir.sync.delivery import Witness, unwitnessed, version_of
 from mesofhir.sync.finder import AT_ONCE, NO_SUCH_SEARCH, chunks
-from mesofhir.sync.plan import Plan, Step
+from mesofhir.sync.plan import PEOPLE, Plan, Step
 
-PEOPLE: Final = ("Patient", "Practitioner")
 TRIES: Final = 3
 Identifier = tuple[str, str]
 Resource = dict[str, Any]
@@ -114,6 +113,11 @@ class People:
         ]
         return [(self.clinic.system(m.link.table), m.link.key), *others]
 
+    def sought(self, m: Made) -> str:
+        """The person as whoever loads a file is to find them: a conditional reference, by an identifier of the EHR
+        (http://hl7.org/fhir/R4/http.html#trules)."""
+        return f"{m.link.kind}?{identifier_query(*self.identifiers(m)[:2][-1])}"
+
     # --- finding ------------------------------------------------------------------------------------------
 
     def _open(self, people: Iterable[Made]) -> list[Made]:
@@ -139,15 +143,18 @@ class People:
         return self.create and self.plan.of(kind).step.itself
 
     def _looked_for(self, people: list[Made], kind: str) -> bool:
-        """Whether the server could be asked for them. Without a Patient there is no history; a Practitioner whom it
-        cannot be asked for, or given, is referred to by identifier and name (clinical model, decision 10)."""
+        """Whether the server could be asked for them. Without a Patient there is no history, but in a file; a
+        Practitioner whom it cannot be asked for, or given, is referred to by identifier and name (clinical model,
+        decision 10)."""
         try:
             self._search(people)
         except Refused as why:
             if why.status not in NO_SUCH_SEARCH:
                 raise
-            for m in people if kind == "Patient" else ():
-                self._fail(m.link, f"the server cannot be asked for a {kind} by identifier: {why}")
+            needed = kind == "Patient" and not (self.plan.files and self.plan.patientless)
+            for m in people if needed else ():
+                hint = "; with --files DIR the history goes into a file" if self.plan.patientless else ""
+                self._fail(m.link, f"the server cannot be asked for a {kind} by identifier{hint}: {why}")
             return False
         return True
 

@@ -20,6 +20,9 @@ Where the server heeds no conditional creates, or nobody knows, whatever is writ
 no POST without either. A change goes by id with If-Match, in the same way as a create, if the server takes updates
 and keeps versions.
 
+Where a Patient cannot be looked for by identifier, nobody knows about whom to write: nothing goes as itself, and with a
+folder for files the whole history goes there.
+
 Nothing here touches a server or a file: the plan is data, which the dry run and ``server check`` print and the
 delivery carries out.
 """
@@ -35,6 +38,7 @@ from mesofhir.server.abilities import Abilities, Settled, TypeAbilities
 from mesofhir.sync.parts import Limits
 
 DOCUMENT: Final = "DocumentReference"
+PEOPLE: Final = ("Patient", "Practitioner")
 Resource = Mapping[str, Any]
 
 
@@ -120,6 +124,15 @@ class Plan:
         return self.abilities.preset.documents and self.of(DOCUMENT).step.itself
 
     @property
+    def patientless(self) -> str:
+        """Why no Patient can be looked for; "" if one can."""
+        able = self.abilities.of("Patient")
+        if able.by("identifier"):
+            return ""
+        lacking = "not by identifier" if able.offers("search-type") else str(able["search-type"])
+        return f"search of Patient: {lacking}"
+
+    @property
     def otherwise(self) -> Step:
         """The step of what the server does not take as itself."""
         return self._fallen().step
@@ -131,6 +144,8 @@ class Plan:
     def _planned(self, kind: str) -> TypePlan:
         able = self.abilities.of(kind)
         ways = tuple(way for way in WAYS if _searchable(able, way))
+        if self.files and self.patientless and kind not in PEOPLE:
+            return self._as(Step.FILES, able, ways, self.patientless)
         lacking: list[str] = []
         for rule in RULES:
             missing = rule.missing(_Asked(self.abilities, able, bool(ways)))

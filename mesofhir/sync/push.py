@@ -25,8 +25,8 @@ from mesofhir.sync.finder import Doubled, Finder
 from mesofhir.sync.ledger import Ledger, LedgerFailed
 from mesofhir.sync.merge import Verdict
 from mesofhir.sync.parts import Limits
-from mesofhir.sync.people import PEOPLE, People
-from mesofhir.sync.plan import Plan
+from mesofhir.sync.people import People
+from mesofhir.sync.plan import PEOPLE, Plan
 from mesofhir.sync.reconcile import CODED, Reconciliation
 from mesofhir.sync.rekeyed import patient_before
 from mesofhir.sync.report import Result, Summary
@@ -207,7 +207,7 @@ class _Run:
             return
         m = next(m for m in work.made if m.link.kind == "Patient")
         if options.rekeyed and before.whole:
-            if x := self.server.read("Patient", before.id).body:
+            if x := next(self.finder.named("Patient", [before.id]), None):
                 self.people.recognise(m, x)
         else:
             self.people.stop(
@@ -284,7 +284,9 @@ class _Run:
             return
         own = {m.link for m in exchange.made if m.link.kind not in PEOPLE} - notes.result.references.keys()
         left = {link for link in own if notes.result.outcomes.get(link, "refused") in ("refused", "untaken")}
-        file(folder, exchange.made, filed(falls) | left, notes.names, notes.ours)
+        strangers = [m for m in exchange.made if m.link == notes.patient and not notes.subject]
+        names = notes.names | {notes.handles[m.link]: self.people.sought(m) for m in strangers}
+        file(folder, exchange.made, filed(falls) | left, names, notes.ours)
         for link in left - filed(falls):
             notes.remark(link, "filed", "it stands in the file for an interface engine")
 

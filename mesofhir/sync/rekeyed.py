@@ -30,7 +30,7 @@ from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.ledger import OPEN, Entry, Ledger
 from mesofhir.sync.merge import UNSETTLED, Tokens
 from mesofhir.sync.notes import listed
-from mesofhir.sync.people import PEOPLE
+from mesofhir.sync.plan import PEOPLE
 
 Resource = dict[str, Any]
 Name = tuple[str, str]

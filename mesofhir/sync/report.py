@@ -38,7 +38,8 @@ Outcome = Literal[
  skipped        not sent, since what the EHR holds contradicts it
  conflict       changed here and on the server, differently: left as it is
  blocked        there in a form that cannot be written over: left as it is
- named          a practitioner whom the EHR does not have and cannot be given: referred to by identifier and name
+ named          a practitioner whom the EHR does not have and cannot be given: referred to by identifier and name; a
+                patient whom it cannot be asked for: the file says by identifier who it is
  document       the server takes it in no form of its own: it stands in the summary of its cycle
  filed          the server takes it in no form: it stands in a file for an interface engine
  untaken        the server takes it in no form, and no folder for files was named

@@ -9,8 +9,7 @@ from mesofhir.sync.decision import blocked
 from mesofhir.sync.delivery import TRIES, Contended, wait
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.former import all_kinds
-from mesofhir.sync.people import PEOPLE
-from mesofhir.sync.plan import DOCUMENT
+from mesofhir.sync.plan import DOCUMENT, PEOPLE, Step
 
 
 def withdraw(exchange: Exchange) -> None:
@@ -45,6 +44,10 @@ def withdraw(exchange: Exchange) -> None:
 
 def _absent(exchange: Exchange, link: Link) -> None:
     """What was not found is not there, if it could be looked for."""
+    if exchange.plan.of(link.kind).step is Step.FILES:
+        why = "what went into a file is not taken back by a push: tell whoever has loaded it"
+        exchange.notes.tell(blocked(link, why))
+        return
     e = exchange.journal.entries.get(link)
     hidden = not exchange.finder.searches(link.kind) and not (e and e.id and exchange.finder.shows(link.kind))
     if hidden and (e or exchange.plan.of(link.kind).step.itself):

@@ -9,12 +9,24 @@ from click.testing import CliRunner, Result
 
 from mesofhir.cli import main
 from mesofhir.errors import Unreachable
-from mesofhir.fhir.exactjson import encode_pretty
+from mesofhir.fhir.exactjson import decode, encode_pretty
+from mesofhir.server import identifier_query
 from mesofhir.sync import Ledger
 from tests.contract.histories import record, rich
 from tests.simulated.declared import statement
 from tests.simulated.engine import Kind, Simulated
-from tests.simulated.harness import CLINIC, again, became, known, nothing_is_lost, of_kind, pull, pushed, running
+from tests.simulated.harness import (
+    CLINIC,
+    MRN,
+    again,
+    became,
+    known,
+    nothing_is_lost,
+    of_kind,
+    pull,
+    pushed,
+    running,
+)
 from tests.simulated.vendors import ALL, OURS, READS
 
 WHOLE = {"system": ["transaction"], "conditionalCreate": True, "versioning": "versioned-update"}
@@ -142,6 +154,43 @@ def test_what_cannot_be_looked_for_is_not_called_absent() -> None:
             assert (without.code, of_kind(without, "CarePlan")) == (4, {"blocked"})
             [why] = [r.text for r in without.remarks if r.link.kind == "Goal"]
             assert "the server offers no search of a Goal: nobody can tell whether it is there" in why
+
+
+NO_PATIENTS = {
+    "no search": {"type": "Patient", "interaction": [{"code": "read"}, {"code": "create"}], "conditionalCreate": True},
+    "no search by identifier": {
+        "type": "Patient", "interaction": [{"code": "search-type"}], "searchParam": [{"name": "birthdate"}],
+    },
+    "not listed": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("patients", NO_PATIENTS)
+def test_a_patient_who_cannot_be_looked_for(patients: str, tmp_path: Path) -> None:
+    """Nobody knows about whom to write: nothing is sent, and with a folder for files the history goes there, whole."""
+    whole = statement(dict.fromkeys(OTHERS, ALL), **WHOLE)
+    whole["rest"][0]["resource"] += [NO_PATIENTS[patients]] if NO_PATIENTS[patients] else []
+    filed: dict[str, Any] = {"files": tmp_path / "out"}
+    with running(Kind("no patients", whole)) as (sim, server):
+        tree = known(sim, rich())
+        stopped = pushed(server, tree)
+        assert stopped.code == 4
+        assert "with --files DIR the history goes into a file" in stopped.stopped
+        foretold = pushed(server, tree, **filed, dry_run=True)
+        assert not (tmp_path / "out").exists()
+        result = pushed(server, tree, **filed)
+        assert foretold.outcomes == result.outcomes
+        assert (result.code, became(result)) == (0, {"filed": 30, "named": 1, "found": 1})
+        [told] = [r.text for r in result.remarks if r.link.kind == "Patient"]
+        assert told.endswith("the file says by identifier who it is")
+        [file] = (tmp_path / "out").iterdir()
+        resources = [e["resource"] for e in decode(file.read_bytes())["entry"]]
+        about = {(x.get("subject") or x.get("patient"))["reference"] for x in resources}
+        assert about == {"Patient?" + identifier_query(MRN, tree["key"])}
+        again(sim, server, tree, result, **filed)
+        assert sim.writes == ["POST Practitioner"]
+        withdrawn = pushed(server, tree, **filed, withdraw=True)
+        assert (withdrawn.code, of_kind(withdrawn, "Goal")) == (4, {"blocked"})
 
 
 def test_a_server_without_read_is_searched_before_a_change() -> None:

@@ -94,13 +94,32 @@ def test_what_a_create_takes(interactions: list[str], more: dict[str, Any], step
 
 def test_what_is_not_taken_as_itself() -> None:
     care, document = type_("CarePlan", *READS), type_("DocumentReference", *ALL)
+    people, without = type_("Patient", *READS), Preset(documents=False)
     assert plan(care, document).of("CarePlan").step == Step.DOCUMENT
-    assert plan(care, document, files=True).of("CarePlan").step == Step.DOCUMENT
-    assert plan(care, document, preset=Preset(documents=False)).of("CarePlan").step == Step.NONE
-    assert plan(care, document, files=True, preset=Preset(documents=False)).of("CarePlan").step == Step.FILES
-    assert plan(care, files=True).of("CarePlan").step == Step.FILES
+    assert plan(care, document, people, files=True).of("CarePlan").step == Step.DOCUMENT
+    assert plan(care, document, preset=without).of("CarePlan").step == Step.NONE
+    assert plan(care, document, people, files=True, preset=without).of("CarePlan").step == Step.FILES
+    assert plan(care, people, files=True).of("CarePlan").step == Step.FILES
     assert plan(care).of("CarePlan").step == Step.NONE
     assert plan(care).of("Goal").step == Step.NONE
+
+
+@pytest.mark.parametrize(
+    ("patients", "why"),
+    [
+        ([type_("Patient", "read")], "search of Patient: no (declared)"),
+        ([type_("Patient", *READS, params=["birthdate"])], "search of Patient: not by identifier"),
+        ([], "search of Patient: unknown (not listed)"),
+        ([type_("Patient", *READS)], ""),
+    ],
+)
+def test_without_patients_all_goes_into_files(patients: list[dict[str, Any]], why: str) -> None:
+    types = [type_("CarePlan", *ALL, conditionalCreate=True), type_("DocumentReference", *ALL), *patients]
+    made = plan(*types, files=True)
+    assert made.patientless == why
+    assert made.of("CarePlan").step == (Step.FILES if why else Step.SINGLE)
+    assert why in made.of("CarePlan").why
+    assert plan(*types).of("CarePlan").step == Step.SINGLE  # nobody asked for files: the history is stopped
 
 
 def test_a_type_that_is_described_twice() -> None:
