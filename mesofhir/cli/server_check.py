@@ -117,6 +117,9 @@ def _planned(plan: Plan) -> Iterator[str]:
         notes = [planned.why, *planned.able.known.rules]
         if planned.step.itself and not planned.update:
             notes.append(f"changes: {planned.update}")
+        elif planned.step.itself and planned.able.if_match.can is None:
+            after = "looked at afterwards" if planned.able["history-instance"] else "and it keeps no history to look at"
+            notes.append(f"changes: nobody says that If-Match is heeded, {after}")
         if kind in PEOPLE:
             step = f"found; made only with --create-people: {step}" if planned.step.itself else "found, never made"
         yield f"{kind:{wide}} {step}" + (f" ({'; '.join(filter(None, notes))})" if any(notes) else "")

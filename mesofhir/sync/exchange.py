@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from mesofhir.fhir.picture import changes
 from mesofhir.mapping import Clinic, Link, Made
-from mesofhir.server import Server
+from mesofhir.server import Server, Settled
 from mesofhir.sync.decision import Decision, Judge, blocked
 from mesofhir.sync.delivery import Delivery, Sent, stops
 from mesofhir.sync.finder import Finder
@@ -26,8 +26,13 @@ from mesofhir.sync.parts import Limits
 from mesofhir.sync.people import People
 from mesofhir.sync.plan import PEOPLE, Plan
 from mesofhir.sync.report import Outcome, Result
+from mesofhir.sync.unguarded import written_over
 
 Resource = dict[str, Any]
+_WRITTEN_OVER: Final = (
+    "somebody changed it between our reading and our writing, and the server did not heed If-Match: their version {} "
+    "was written over. It stands in the history of the resource, for a person to look at"
+)
 
 
 @dataclass
@@ -131,6 +136,9 @@ class Exchange:
                     self.notes.tell(waiting[s.write.link])
                 if s.fate == "updated" and s.version == s.write.version:
                     self.notes.remark(s.write.link, "server", "the server made no new version of what was changed")
+                if s.fate == "updated" and (theirs := written_over(self.server, self.plan.of(s.write.link.kind), s)):
+                    self.finder.unheeding.add(s.write.link.kind)
+                    self.notes.remark(s.write.link, "conflict", _WRITTEN_OVER.format(theirs))
             if any(s.fate == "stale" for s in sent):
                 return False
             waiting = {s.write.link: waiting[s.write.link] for s in sent if s.fate == "untried"}
@@ -139,6 +147,8 @@ class Exchange:
     def _allowed(self, d: Decision) -> Decision:
         """A change that the server does not take is none."""
         update = self.plan.of(d.link.kind).update
+        if d.link.kind in self.finder.unheeding:
+            update = Settled(False, "it was seen to heed no If-Match")
         if d.write is None or update:
             return d
         return blocked(d.link, f"the server takes no changes of a {d.link.kind} ({update.by})")

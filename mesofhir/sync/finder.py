@@ -45,6 +45,7 @@ class Finder:
         self.refused: dict[tuple[str, str], Refused] = {}  # (type, way) → how
         self.tried: set[str] = set()  # types that were searched by identifier
         self.unread: set[str] = set()  # types that it offers no search of
+        self.unheeding: set[str] = set()  # types of which it was seen to heed no If-Match
         self._learning = threading.Lock()  # whoever meets the same refusal waits for what the first learns of it
 
     def blind(self, kinds: Iterable[str]) -> set[str]:

@@ -25,6 +25,7 @@ class Kind:
     :param refusal: the status and the issue code of that
     :param stale: the status of a change to a version that is not the newest
     :param entries: in a bundle, at most
+    :param heeds: it heeds If-Match
     :param echoes: it answers writes with the resource
     :param integrity: it refuses references to what it does not hold
     :param page: matches on one page
@@ -37,6 +38,7 @@ class Kind:
     refusal: tuple[int, str] = (422, "business-rule")
     stale: int = 412
     entries: int | None = None
+    heeds: bool = True
     echoes: bool = True
     integrity: bool = True
     page: int = 50
@@ -181,7 +183,8 @@ class Simulated(FaultServer):
         now = store.now(kind, id)
         if now is None or body.get("id") != id:
             raise Refusal(404, "not found", "not-found")
-        if conditions.get("if-match", f'W/"{now["meta"]["versionId"]}"') != f'W/"{now["meta"]["versionId"]}"':
+        is_ = f'W/"{now["meta"]["versionId"]}"'
+        if self.kind.heeds and conditions.get("if-match", is_) != is_:
             raise Refusal(self.kind.stale, "version conflict", "conflict")
         self._taken(store, body)
         self.writes.append(f"PUT {kind}")

@@ -1,6 +1,8 @@
 """Statements that are odd, and allowed: other releases and formats, parameters of all types, a client's side; and
 servers that show little of what they take."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from tests.simulated.harness import (
     nothing_is_lost,
     of_kind,
     pull,
+    push,
     pushed,
     running,
 )
@@ -154,6 +157,52 @@ def test_what_cannot_be_looked_for_is_not_called_absent() -> None:
             assert (without.code, of_kind(without, "CarePlan")) == (4, {"blocked"})
             [why] = [r.text for r in without.remarks if r.link.kind == "Goal"]
             assert "the server offers no search of a Goal: nobody can tell whether it is there" in why
+
+
+@contextmanager
+def meddled_with(sim: Simulated, kind: str) -> Iterator[list[str]]:
+    """Somebody changes a resource of a type between our reading and our writing, each time."""
+    write, done = sim._write, []
+
+    def meddling(store: Any, method: str, url: str, headers: Any, body: Any) -> Any:
+        if method == "PUT" and url.startswith(f"{kind}/"):
+            id_ = url.split("/")[1]
+            done.append(store.put(kind, id_, store.now(kind, id_) | {"implicitRules": "https://ehr.example"})["id"])
+        return write(store, method, url, headers, body)
+
+    sim._write = meddling  # type: ignore[method-assign]
+    yield done
+    sim._write = write  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("versioning", ["versioned", None])
+def test_a_change_is_looked_at_afterwards_where_nobody_says_that_if_match_is_heeded(versioning: str | None) -> None:
+    """What it should not have taken the place of is told, and nothing more of that type is changed."""
+    flags = {"versioning": versioning} if versioning else {}
+    whole = statement(dict.fromkeys(OURS, ALL), conditionalCreate=True, **flags)
+    for heeds in (True, False):
+        with running(Kind("any", whole, heeds=heeds)) as (sim, server):
+            trees = [rich("P1"), rich("P2")]
+            push(server, *trees)
+            for tree in trees:
+                record(tree, "goals")["text"] = "NRS sotto 2"
+            with meddled_with(sim, "Goal") as meddled:
+                first, second = push(server, *trees)
+            if heeds:  # it was always somebody else's turn, and nobody's change was lost
+                assert (first.code, second.code) == (4, 4)
+                assert all(sim.store.now("Goal", id_)["implicitRules"] for id_ in meddled)  # type: ignore[index]
+                continue
+            assert (first.code, of_kind(first, "Goal")) == (4, {"changed"})
+            [told] = [r for r in first.remarks if r.kind == "conflict"]
+            assert "their version 2 was written over. It stands in the history" in told.text
+            assert (second.code, of_kind(second, "Goal")) == (4, {"blocked"})
+            assert "seen to heed no If-Match" in next(r.text for r in second.remarks if r.link.kind == "Goal")
+            assert len(meddled) == 1
+        with running(Kind("any", whole, heeds=heeds)) as (sim, server):  # nobody else: all is well
+            pushed(server, rich())
+            tree = rich()
+            record(tree, "goals")["text"] = "NRS sotto 2"
+            assert pushed(server, tree).code == 0
 
 
 NO_PATIENTS = {
