@@ -105,6 +105,7 @@ class Coded(Node):
     :param mark: an element id to find the item of a list again by
     :param default: the word that stands for a row that states none (of a status)
     :param decisive: what is not in the table refuses the resource (of a status)
+    :param required: where nothing stands, the resource is not as pictured
     """
 
     def __init__(
@@ -119,12 +120,13 @@ class Coded(Node):
         labels: Callable[[str, str], Iterable[str]] | None = None,
         default: str | None = None,
         decisive: bool = False,
+        required: bool = False,
         mark: str = "",
     ) -> None:
         self.name, self.codes, self.text, self.open = name, codes, text, open
         self.beside = [dict(c) for c in beside]
         self.make_label, self.make_labels, self.id = label, labels, mark
-        self.default, self.decisive = default, decisive
+        self.default, self.decisive, self.required = default, decisive, required
         self.fields = frozenset([name] + ([text] if text else []))
         self.mark = ("coded", name)
         self.closed = "" if open else name
@@ -164,7 +166,10 @@ class Coded(Node):
         token = row.get(self.name, self.default if old is None else None)
         words = row.get(self.text) if self.text else None
         if token is UNKNOWN:
-            return not_known(old) | ({"text": words} if isinstance(words, str) else {})
+            unknown = not_known(old)
+            if self.text in row:
+                unknown.pop("text", None)
+            return unknown | ({"text": words} if isinstance(words, str) else {})
         old = known(old) if old else None
         then = self._then(old, w, path)
         if then is not None and _said(then.row, row, self.fields):

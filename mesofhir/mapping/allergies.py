@@ -12,7 +12,7 @@ from mesofhir.terminology import LOINC, SCT, code_set
 _CLINICAL, _VERIFIED = "allergyintolerance-clinical", "allergyintolerance-verification"
 _WITHDRAWN = {
     "clinicalStatus": Absent(),  # R4 AllergyIntolerance, ait-2
-    "verificationStatus": hl7("status", _VERIFIED, same(WITHDRAWN), decisive=True),
+    "verificationStatus": hl7("status", _VERIFIED, same(WITHDRAWN), decisive=True, required=True),
 }
 
 

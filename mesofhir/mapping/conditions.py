@@ -32,7 +32,7 @@ def shapes(c: Clinic) -> list[Shape]:
     }
     withdrawn = {
         "clinicalStatus": Absent(),
-        "verificationStatus": hl7("status", CERTAINTY, same(WITHDRAWN), decisive=True),
+        "verificationStatus": hl7("status", CERTAINTY, same(WITHDRAWN), decisive=True, required=True),
     }
     return [
         c.shape(

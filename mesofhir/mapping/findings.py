@@ -112,7 +112,7 @@ def _conditions(c: Clinic) -> list[Shape]:
     }
     withdrawn = {
         "clinicalStatus": Absent(),
-        "verificationStatus": hl7("status", CERTAINTY, same(WITHDRAWN), decisive=True),
+        "verificationStatus": hl7("status", CERTAINTY, same(WITHDRAWN), decisive=True, required=True),
     }
     return [
         shape(stands, Field("until", TIME), lambda row: lesion(row) and not _withdrawn(row)),

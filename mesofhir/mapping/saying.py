@@ -45,6 +45,7 @@ class Said:
     :param places: where each field stands
     :param unclear: what stands there and cannot be read, and where
     :param doubts: the same in words
+    :param seen: all places that were accounted for
     """
 
     shape: Shape
@@ -53,6 +54,7 @@ class Said:
     places: dict[str, str] = field(default_factory=dict)
     unclear: dict[str, str] = field(default_factory=dict)
     doubts: list[tuple[str, str]] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
 
 
 def said(resource: Mapping[str, Any], shapes: Iterable[Shape], world: World) -> Said | None:
@@ -67,7 +69,7 @@ def said(resource: Mapping[str, Any], shapes: Iterable[Shape], world: World) -> 
             continue
         except (TypeError, ValueError, KeyError, AttributeError):  # a text where an object belongs, say
             continue
-        this = Said(shape, r.row, {**values(shape, r.row), **_copies(r)}, r.places, r.unclear, r.doubts)
+        this = Said(shape, r.row, {**values(shape, r.row), **_copies(r)}, r.places, r.unclear, r.doubts, r.seen)
         if not r.doubts and not r.unclear:
             return this
         found = found or this

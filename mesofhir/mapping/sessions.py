@@ -4,7 +4,7 @@
 from typing import Any
 
 from mesofhir.fhir.elements import INTEGER, TEXT, TIME, Status, note, period, quantity
-from mesofhir.fhir.picture import ABSENT_REASON, Absent, Along, Always, Computed, Each, Echo, Field, Row
+from mesofhir.fhir.picture import ABSENT_REASON, Absent, Along, Always, Computed, Each, Echo, Field, Row, Start
 from mesofhir.mapping.clinic import Clinic, Shape, ext
 from mesofhir.mapping.common import WITHDRAWN, coded, defined, site, status_copy
 from mesofhir.terminology import ACT_CODE, ROUTE, SCT, code_set
@@ -21,7 +21,7 @@ _REQUEST = {
 _REQUEST_ALONE = {"active": "planned", "completed": "done", WITHDRAWN: WITHDRAWN}
 _VISIT = {"running": "in-progress", "done": "finished", "stopped": "finished", WITHDRAWN: WITHDRAWN}
 _METHOD = "http://hl7.org/fhir/StructureDefinition/procedure-method"
-_NEEDLE = {"coding": [{"system": SCT, "code": "79068005", "display": "Needle, device"}]}
+_NEEDLE = {"coding": [{"system": SCT, "code": "79068005", "display": Start("Needle, device")}]}
 _BOOKED = ("planned_start", "planned_end", "moved_from")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
-from mesofhir.fhir.picture import changes
+from mesofhir.fhir.picture import changes, unaccounted
 from mesofhir.fhir.references import without
 from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.mapping import Clinic, Link, Made
@@ -28,6 +28,7 @@ LIKE: Final = "#like"
 """Beside them too: what the record states whatever its key, hashed for its patient; so a corrected key is noticed."""
 MARKS: Final = frozenset({MADE, LIKE})
 """What stands in a base and is no value."""
+_ENVELOPE: Final = frozenset({"id", "meta", "text"})
 Resource = dict[str, Any]
 Hashes = Callable[[Link, Values], dict[str, Any]]
 """Values as the ledger remembers them."""
@@ -138,8 +139,8 @@ class Judge:
         replaced = set(changes(x, sent))
         left = [(path, why) for path, why in doubts if path not in replaced]
         final = said(sent, [overlay.shape], m.world)
-        remarks = [*self._told(m, found, merged, conflicts), *_more(m, final)]
         merged = _undone(m, merged, final)
+        remarks = [*self._told(m, found, merged, conflicts), *_more(m, final), *_gone_along(m, found, x, sent)]
         remarks += [Remark(m.link, "left", why, path) for path, why in left]
         after = {n: t for n, t in agreed(ours, base, merged).items() if n[0] != "@" or n in ours}
         after |= {name: t for name, t in self.known(m).items() if name in MARKS}
@@ -185,7 +186,9 @@ class Judge:
             field, path = name.lstrip("=@"), found.places.get(name) or found.unclear.get(name, "")
             if v is Verdict.CONFLICT:
                 why = f"`{field}` says something else on the server than here, and was changed on both sides"
-                if name in found.unclear:
+                if name not in conflicts:
+                    why = f"`{field}` could not be written over what stands there"
+                elif name in found.unclear:
                     why = f"`{field}` cannot be read on the server, and was changed here"
                 yield Remark(m.link, "conflict", f"{why}: left alone (--ours or --theirs decides)", path)
             elif v is Verdict.THEIRS:
@@ -272,6 +275,14 @@ def _undone(m: Made, merged: Merge, final: Said | None) -> Merge:
         if name not in merged.items and values.get(name, ABSENT) != m.stated[name]
     }
     return replace(merged, verdicts=merged.verdicts | undone)
+
+
+def _gone_along(m: Made, found: Said, before: Resource, sent: Resource) -> Iterable[Remark]:
+    """What the server had beside a value, and what went with it: another coding of a site that is now another one."""
+    gone = set(changes(before, sent))
+    theirs = unaccounted({k: v for k, v in before.items() if k not in _ENVELOPE}, found.seen)
+    for path in sorted({p for leaf in theirs for p in gone if leaf == p or leaf.startswith((f"{p}.", f"{p}["))}):
+        yield Remark(m.link, "replaced", "stood beside a value that the clinic has changed, and went with it", path)
 
 
 def _more(m: Made, final: Said | None) -> Iterable[Remark]:

@@ -66,7 +66,7 @@ class Reading:
     def doubt(self, part: Node, path: str, why: str) -> None:
         """Record that what stands at ``path`` cannot be read."""
         self.doubts.append((path, why))
-        self.unclear |= dict.fromkeys([*part.fields, *(f"={name}" for name in part.copies)], path)
+        self.unclear |= dict.fromkeys([*part.fields, *part.describes, *(f"={name}" for name in part.copies)], path)
 
     def part(self) -> Reading:
         """A reading of a part, to be merged or dropped as a whole."""
@@ -142,9 +142,11 @@ class Node:
 
     fields: frozenset[str] = frozenset()  # the row's fields that it holds
     copies: frozenset[str] = frozenset()  # the fields that it repeats
+    describes: frozenset[str] = frozenset()  # the fields that mean something else without it (a unit)
     constant: bool = False  # no holes at all
     decisive: bool = False  # unreadable, it refuses the whole resource (a status, an identity)
     mark: object = None  # what tells a list item of this picture apart, beside its constants
+    required: bool = False  # without it the resource is not as pictured
     closed: str = ""  # its field, if that has to be a code of a closed set
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
@@ -209,7 +211,8 @@ def read(node: Node, x: Any, world: Any, path: str = "$") -> Reading | None:
 
 def absent(x: Any) -> bool:
     """Does the element say that its value is unknown (P10)?"""
-    return isinstance(x, dict) and any(e == _NOT_KNOWN for e in x.get("extension") or ())
+    extensions = x.get("extension") or () if isinstance(x, dict) else ()
+    return any(isinstance(e, dict) and _NOT_KNOWN.items() <= e.items() for e in extensions)
 
 
 def not_known(old: Any) -> dict[str, Any]:

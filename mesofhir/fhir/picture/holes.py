@@ -233,6 +233,8 @@ class Along(Node):
         self.names, self.make = names, value if callable(value) else None
         self.node = Start(None) if callable(value) else picture(value)
         self.mark = ("along", str(value))
+        # What stands in a list stands beside other items, and changes the meaning of nothing.
+        self.describes = frozenset() if self.make or isinstance(value, list) else frozenset(names)
 
     def put(self, w: Writing, old: Any, path: str) -> Any:
         values = [w.row[name] for name in self.names if name in w.row]

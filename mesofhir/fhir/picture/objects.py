@@ -21,7 +21,7 @@ from mesofhir.fhir.picture.core import (
     picture,
     read,
 )
-from mesofhir.fhir.picture.holes import Echo, Field
+from mesofhir.fhir.picture.holes import Echo, Field, Start
 
 if TYPE_CHECKING:
     from mesofhir.fhir.picture.lists import Each
@@ -41,7 +41,8 @@ class Object(Node):
         self.parts: dict[str, Node] = {k: picture(v) for k, v in parts.items()}
         self.fields = frozenset().union(*(p.fields for p in self.parts.values()))
         self.copies = frozenset().union(*(p.copies for p in self.parts.values()))
-        self.constant = all(p.constant for p in self.parts.values())
+        self.described: frozenset[str] = frozenset().union(*(p.describes for p in self.parts.values()))
+        self.constant = all(p.constant or isinstance(p, Start) for p in self.parts.values())
         self.decisive = any(p.decisive for p in self.parts.values())
         self.choices = {k: stem for k in self.parts if (stem := _stem(k))}
 
@@ -117,8 +118,10 @@ class Object(Node):
                 guarded(part, x[k], r, here)
             elif (isinstance(part, Field | Echo) or self._aside(k, part)) and (said := self._unknown(x, k)):
                 self._get_unknown(part, x[said], r, f"{path}.{said}")
-            elif part.constant:
+            elif part.constant or part.required:
                 raise Mismatch(f"{here}: missing")
+        for name in self.described & r.unclear.keys():  # every 1 wk, but twice: that is no interval of one week
+            r.row.pop(name, None)
 
     def _get_unknown(self, part: Node, x: Any, r: Reading, path: str) -> None:
         if isinstance(part, Echo):
