@@ -2,9 +2,9 @@
 (facts 8, 12, 27; clinical model, decision 5)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from mesofhir.fhir.coded import Coded
+from mesofhir.fhir.coded import Coded, coding
 from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, UCUM, Status, measured_in, note, period, quantity
 from mesofhir.fhir.picture import Along, Always, Computed, Each, Echo, Field, Row, Whole
 from mesofhir.mapping.clinic import Clinic, Shape, World, ext
@@ -15,24 +15,29 @@ _ONE = {"value": 1, "system": UCUM, "code": "1"}  # amounts are those of one mix
 _ID = "mixture"
 
 
+_SETS: Final = ("skin_sites", "sites")
+
+
 def _skin(row: Row, world: World) -> object:
     """The skin over the treated region, where a code for it exists; else the region."""
     site = row.get("^site")
-    codes = next((world.codes[s] for s in ("skin_sites", "sites") if site in world.codes[s]), None)
+    codes = next((world.codes[s] for s in _SETS if site in world.codes[s]), None)
     if codes is None or not isinstance(site, str):
         return None
-    return {
-        "coding": [{"system": x.system, "code": x.code, "display": x.display} for x in codes[site].codings],
-        "text": codes.label(site, world.language),
-    }
+    return {"coding": [coding(x) for x in codes[site].codings], "text": codes.label(site, world.language)}
 
 
 def _is_skin(c: Clinic) -> Callable[[Any], bool]:
-    """Is it a site that we would write?"""
+    """Is it a site that we wrote? In other words, or under another code, it is what the EHR has made of it."""
 
     def is_skin(old: Any) -> bool:
         pairs = [(str(x.get("system")), str(x.get("code"))) for x in old.get("coding") or () if isinstance(x, dict)]
-        return any(c.codes[s].token_in(pairs) is not None for s in ("skin_sites", "sites"))
+        found = [(c.codes[s], site) for s in _SETS if (site := c.codes[s].token_in(pairs)) is not None]
+        return any(
+            all((x.system, x.code) in pairs for x in codes[site].codings)
+            and old.get("text") in [codes.label(site, language) for language in ("it", "en")]
+            for codes, site in found
+        )
 
     return is_skin
 

@@ -59,13 +59,12 @@ class Remark:
     """Something about one record that a person should see; no patient data.
 
     :param kind: what sort of remark: ``kept`` (a value that only the server's side changed), ``conflict`` (one that
-        both sides changed), ``replaced`` (one of the server's that was overwritten, as a person decided, or that stood beside one of
-        ours and went with it), ``left`` (a
-        value of the clinic's that could not be written), ``more`` (a list holds what the clinic does not state),
-        ``differs`` (what belongs to the EHR says something else), ``beside`` (the EHR has one of the same code, or says
-        the opposite; ours is sent), ``moved`` (it was another patient's), ``rekeyed`` (it went by another key),
-        ``unstated`` (the clinic states it no more, and it stands there), ``server`` (the server's own words), or an
-        outcome that needs a reason
+        both sides changed), ``replaced`` (one of the server's that was overwritten, as a person decided, or that stood
+        beside one of ours and went with it), ``left`` (a value of the clinic's that could not be written), ``more`` (a
+        list holds what the clinic does not state), ``differs`` (what belongs to the EHR says something else),
+        ``beside`` (the EHR has one of the same code, or says the opposite; ours is sent), ``moved`` (it was another
+        patient's), ``rekeyed`` (it went by another key), ``unstated`` (the clinic states it no more, and it stands
+        there), ``server`` (the server's own words), or an outcome that needs a reason
     :param path: the place in the resource
     """
 

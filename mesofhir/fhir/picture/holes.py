@@ -215,9 +215,9 @@ class Computed(Node):
 
 
 def _within(x: Any, whole: Any) -> bool:
-    """Does ``whole`` say all of ``x``, among other things?"""
+    """Does ``whole`` say all of ``x``, among other things? A display only repeats the code that it stands beside."""
     if isinstance(x, dict) and isinstance(whole, dict):
-        return all(k in whole and _within(v, whole[k]) for k, v in x.items())
+        return all(k == "display" or (k in whole and _within(v, whole[k])) for k, v in x.items())
     if isinstance(x, list) and isinstance(whole, list):
         return all(any(_within(y, z) for z in whole) for y in x)
     return equal(x, whole)
