@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from mesofhir.errors import NotAllDone, Refused
+from mesofhir.errors import NotAllDone, Refused, Unreachable
 from mesofhir.mapping import Clinic, Link
 from mesofhir.server import Server, search_value
 
@@ -46,6 +46,7 @@ class Finder:
         self.tried: set[str] = set()  # types that were searched by identifier
         self.unread: set[str] = set()  # types that it offers no search of
         self.unheeding: set[str] = set()  # types of which it was seen to heed no If-Match
+        self.incomplete: set[str] = set()  # types of which a search gave less than the server counts
         self._learning = threading.Lock()  # whoever meets the same refusal waits for what the first learns of it
 
     def blind(self, kinds: Iterable[str]) -> set[str]:
@@ -159,11 +160,14 @@ class Finder:
     def since(self, kind: str, tables: Iterable[str], instant: str) -> Iterator[Resource]:
         """What the server changed of a type from an instant on: ours, and where it cannot be asked so, all.
 
-        :raises Refused: it can be searched in no such way, or ignores the instant
+        :raises Refused: it can be searched in no such way, ignores the instant, or gives less than it counts
         """
+        self.incomplete.discard(kind)
         changed = ("_lastUpdated", f"ge{instant}")
         by_identifier = [("identifier", self._systems(tables)), changed]
         yield from self._found(kind, [("identifier and time", by_identifier), ("time", [changed])])
+        if kind in self.incomplete:
+            raise Refused(f"search of {kind} by time: the result is incomplete")
 
     def count(self, kind: str, tables: Iterable[str]) -> int | None:
         """How many of a type carry an identifier of ours; None where the server cannot say it."""
@@ -172,7 +176,7 @@ class Finder:
         try:
             search = self.server.search(kind, [("identifier", self._systems(tables)), ("_summary", "count")])
             next(search, None)
-        except Refused:
+        except (Refused, Unreachable):
             return None
         return search.total
 
@@ -196,7 +200,9 @@ class Finder:
         if way == "identifier":
             self.tried.add(kind)
         try:
-            yield from self.server.search(kind, params)
+            yield from (search := self.server.search(kind, params))
+            if not search.complete:
+                self.incomplete.add(kind)
         except Refused as why:
             if why.status not in NO_SUCH_SEARCH:
                 raise

@@ -24,8 +24,9 @@ from mesofhir.sync.changed import Changed, Gone
 from mesofhir.sync.pull import Pull
 from mesofhir.sync.remembered import Remembered, moment
 
-OVERLAP: Final = timedelta(hours=1)
-"""How late what is written may show up: longer than any transaction lasts, and than clocks of one server differ."""
+OVERLAP: Final = timedelta(days=1)
+"""How late what is written may show up: longer than any transaction or index takes, than clocks of one server differ,
+and than one is set back. What comes again is known by what it says, and costs its transfer."""
 THOROUGH: Final = timedelta(days=7)
 """After that long all is compared again, by what it says: for what came later still, or was changed unseen."""
 MICRO: Final = timedelta(microseconds=1)
@@ -131,7 +132,8 @@ class Increment:
             yield from self._all(seen, now)
             return
         full = seen.said("full")
-        self.told.whole = full is None or now - full > THOROUGH // MICRO
+        back = now < seen.said("watermark") - OVERLAP // MICRO  # the server's clock was set back by more than that
+        self.told.whole = back or full is None or now - full > THOROUGH // MICRO
         looked = Changed(
             self.server, self.clinic, self.pull.finder, seen, lambda x: self.pull.take([x]), self.pull.subject
         )

@@ -146,12 +146,17 @@ class Remembered:
         for (name,) in self.db.execute("SELECT name FROM seen WHERE owner = ?", (owner,)).fetchall():
             yield name
 
-    def newest(self, kind: str) -> Seen | None:
-        """The resource of ours of a type that was changed last, of those whose time is known."""
+    def newest(self, kind: str) -> int | None:
+        """When a resource of ours of a type was changed last; None where no time is known."""
+        sql = "SELECT max(updated) FROM seen WHERE name LIKE ? AND ours"
+        newest: int | None = self.db.execute(sql, (f"{kind}/%",)).fetchone()[0]
+        return newest
+
+    def since(self, kind: str, start: int) -> list[Seen]:
+        """The resources of ours of a type that were changed last at that time or later."""
         columns = "name, owner, ours, version, digest, updated"
-        sql = f"SELECT {columns} FROM seen WHERE name LIKE ? AND ours AND updated IS NOT NULL ORDER BY updated DESC"  # noqa: S608
-        found = self.db.execute(sql, (f"{kind}/%",)).fetchone()
-        return Seen(*found) if found else None
+        sql = f"SELECT {columns} FROM seen WHERE name LIKE ? AND ours AND updated >= ?"  # noqa: S608
+        return [Seen(*row) for row in self.db.execute(sql, (f"{kind}/%", start))]
 
     def record(self, name: str) -> bytes | None:
         """The keyed hash of the record (table, key) that a resource of ours is."""

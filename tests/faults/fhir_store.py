@@ -4,6 +4,7 @@ It answers over real HTTP what an incremental pull asks: reads, searches by iden
 ``_lastUpdated``, counts, and histories of a type. Its clock goes only when it is told to.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -59,8 +60,11 @@ class Store:
     """The server.
 
     :param cannot: what it does not do: ``_lastUpdated refused``, ``_lastUpdated ignored`` (as the self link says),
-        ``_lastUpdated broken`` (it finds nothing, and says that it looked), ``history``, ``count``, ``versions``
+        ``_lastUpdated broken`` (it finds nothing, and says that it looked), ``_lastUpdated fails`` (500),
+        ``_lastUpdated truncated`` (one page, and no more), ``history``, ``history forbidden`` (403), ``history
+        truncated``, ``count``, ``versions``, ``times`` (it stamps nothing)
     :param proxy: how far the clock of the proxy before it is ahead
+    :param between: what others do while somebody turns the pages of a search
     """
 
     clinic: Clinic
@@ -69,9 +73,16 @@ class Store:
     proxy: timedelta = timedelta()
     versions: dict[str, list[Version]] = field(default_factory=dict)
     searches: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    between: Callable[[], object] = lambda: None
 
     def wait(self, time: timedelta) -> None:
         self.now += time
+
+    def set_clock(self, now: datetime) -> None:
+        """Back, say: what stands there already is seen all the same."""
+        for v in (v for all_ in self.versions.values() for v in all_):
+            v.shows = min(v.shows, now)
+        self.now = now
 
     # --- what others do -----------------------------------------------------------------------------------
 
@@ -94,10 +105,16 @@ class Store:
         if body is not None:
             stamp = self.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             meta = {**body.get("meta", {}), "versionId": str(number), "lastUpdated": stamp}
-            if "versions" in self.cannot:
-                del meta["versionId"]
+            for what, name in (("versions", "versionId"), ("times", "lastUpdated")):
+                if what in self.cannot:
+                    del meta[name]
             body = {**deepcopy(body), "resourceType": kind, "id": logical, "meta": meta}
         all_.append(Version(number, self.now, self.now + late, body))
+
+    def restore(self, at: datetime) -> None:
+        """Put a backup of that time back: whatever was written since never was."""
+        kept = {name: [v for v in all_ if v.shows <= at] for name, all_ in self.versions.items()}
+        self.versions = {name: all_ for name, all_ in kept.items() if all_}
 
     def current(self, name: str) -> Resource | None:
         """As others see it now."""
@@ -129,9 +146,9 @@ class Store:
     def _answer(self, exchange: Exchange, body: Resource | None, status: int = 200) -> None:
         exchange.answer(status, encode(body) if body else None)
 
-    def _refuse(self, exchange: Exchange, what: str) -> None:
+    def _refuse(self, exchange: Exchange, what: str, status: int = 400) -> None:
         issue = {"severity": "error", "code": "not-supported", "diagnostics": what}
-        self._answer(exchange, {"resourceType": "OperationOutcome", "issue": [issue]}, 400)
+        self._answer(exchange, {"resourceType": "OperationOutcome", "issue": [issue]}, status)
 
     def _read(self, exchange: Exchange, name: str) -> None:
         body = self.current(name)
@@ -140,9 +157,10 @@ class Store:
     def _search(self, exchange: Exchange, kind: str, asked: dict[str, str]) -> None:
         self.searches.append((kind, asked))
         timed = asked.get("_lastUpdated", "")
-        if timed and "_lastUpdated refused" in self.cannot:
-            self._refuse(exchange, "unknown parameter _lastUpdated")
-            return
+        for flag, status in (("refused", 400), ("fails", 500)):
+            if timed and f"_lastUpdated {flag}" in self.cannot:
+                self._refuse(exchange, "unknown parameter _lastUpdated", status)
+                return
         if timed and "_lastUpdated ignored" in self.cannot:
             del asked["_lastUpdated"]
         found = [x for n in self.names(kind) if (x := self.current(n)) and self._matches(x, asked)]
@@ -160,10 +178,12 @@ class Store:
         at = int(asked.pop("page", "0"))
         query = "&".join(f"{k}={v.replace('|', '%7C')}" for k, v in asked.items())
         bundle["link"] = [{"relation": "self", "url": f"{base}?{query}"}]
-        if at + PAGE < len(found):
+        if at + PAGE < len(found) and not (timed and "_lastUpdated truncated" in self.cannot):
             bundle["link"].append({"relation": "next", "url": f"{base}/_search?page={at + PAGE}&{query}"})
         bundle["entry"] = [{"resource": x, "search": {"mode": "match"}} for x in found[at : at + PAGE]]
         self._answer(exchange, bundle)
+        if at + PAGE < len(found):
+            self.between()
 
     def _matches(self, x: Resource, asked: dict[str, str]) -> bool:
         own = {f"{i['system']}|" for i in x.get("identifier", ())}
@@ -173,14 +193,15 @@ class Store:
             "identifier": lambda v: bool((own | whole) & set(v.split(","))),
             "patient": lambda v: about in v.split(","),
             "_id": lambda v: x["id"] in v.split(","),
-            "_lastUpdated": lambda v: _stamp(x) >= datetime.fromisoformat(v.removeprefix("ge")),
+            "_lastUpdated": lambda v: self._stamp(x) >= datetime.fromisoformat(v.removeprefix("ge")),
         }
         return all(test(asked[name]) for name, test in tests.items() if name in asked)
 
     def _history(self, exchange: Exchange, kind: str, asked: dict[str, str]) -> None:
-        if "history" in self.cannot:
-            self._refuse(exchange, "no history of a type")
-            return
+        for flag, status in (("history", 400), ("history forbidden", 403)):
+            if flag in self.cannot:
+                self._refuse(exchange, "no history of a type", status)
+                return
         since = datetime.fromisoformat(asked["_since"])
         entries = []
         for name in self.versions:
@@ -190,9 +211,11 @@ class Store:
                     entry: Resource = {"request": request, "response": {"status": "200", "etag": f'W/"{v.number}"'}}
                     entries.append((v.stamp, entry | ({"resource": v.body} if v.body else {})))
         entries.sort(key=lambda pair: pair[0], reverse=True)
+        entries = entries[: 2 if "history truncated" in self.cannot else None]
         bundle = {"resourceType": "Bundle", "type": "history", "entry": [e for _, e in entries]}
         self._answer(exchange, bundle)
 
-
-def _stamp(x: Resource) -> datetime:
-    return datetime.fromisoformat(x["meta"]["lastUpdated"])
+    def _stamp(self, x: Resource) -> datetime:
+        """As its index knows it."""
+        name = f"{x['resourceType']}/{x['id']}"
+        return [v.stamp for v in self.versions[name] if v.shows <= self.now][-1]

@@ -31,6 +31,11 @@ SERVERS = {
     "neither _lastUpdated nor history": frozenset({"_lastUpdated refused", "history"}),
     "_lastUpdated finds nothing, no history": frozenset({"_lastUpdated broken", "history", "count"}),
     "no versions": frozenset({"versions"}),
+    "no times": frozenset({"times"}),
+    "no times, _lastUpdated finds nothing": frozenset({"times", "_lastUpdated broken"}),
+    "_lastUpdated fails, history is forbidden": frozenset({"_lastUpdated fails", "history forbidden"}),
+    "_lastUpdated is cut off": frozenset({"_lastUpdated truncated"}),
+    "history is cut off": frozenset({"_lastUpdated refused", "history truncated"}),
 }
 
 
@@ -48,7 +53,7 @@ def test_a_campaign_would_see_what_is_missed(tmp_path: Path, monkeypatch: pytest
     """Without an overlap, what shows up late is missed: the campaign is no test that cannot fail."""
     monkeypatch.setattr(mesofhir.sync.increment, "OVERLAP", timedelta(0))
     monkeypatch.setattr(mesofhir.sync.increment, "THOROUGH", timedelta(days=400))
-    *_, lost, _ = changes.run(400, tmp_path, seed=3)
+    *_, lost, _ = changes.run(400, tmp_path, seed=4)
     assert lost
 
 
@@ -207,14 +212,129 @@ def test_once_a_week_everything_is_compared(place: Place) -> None:
     names = store.load(history(small("P1")))
     with running(store) as server:
         place.pull(server, CLINIC)
+        store.wait(timedelta(days=2))
+        store.load(history(small("P2")))
+        place.pull(server, CLINIC)  # from now on nobody looks as far back as the first
         condition = (store.versions[names["P1-C"]][0]).body or {}
-        condition["recordedDate"] = "2026-05-04"
-        store.wait(timedelta(days=1))
-        assert place.pull(server, CLINIC).touched == 0
-        store.wait(timedelta(days=7))
+        condition["onsetDateTime"] = "2026-05-04"
+        store.wait(timedelta(days=2))
+        told = place.pull(server, CLINIC)
+        assert (told.whole, told.touched) == (False, 0)
+        assert missed(store, server, place) != []
+        store.wait(timedelta(days=4))
         told = place.pull(server, CLINIC)
         assert (told.whole, told.touched) == (True, 1)
         assert missed(store, server, place) == []
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_backup_that_was_restored(kind: str, lines: Place) -> None:
+    """What was changed since is as it was, and its versions are counted again: the same number says something else."""
+    store = Store(CLINIC, SERVERS[kind])
+    names = [store.load(history(small(f"P{n}"))) for n in range(3)]
+    conditions = [names[n][f"P{n}-C"] for n in range(3)]
+
+    def edit(name: str, date: str) -> None:
+        store.wait(timedelta(hours=3))
+        store.write(name, (store.current(name) or {}) | {"onsetDateTime": date})
+
+    with running(store) as server:
+        lines.pull(server, CLINIC)
+        store.wait(timedelta(days=1))
+        backup = store.now
+        for name in conditions[:2]:
+            edit(name, "2026-05-04")
+        store.load(history(small("P9")))
+        store.wait(timedelta(minutes=1))
+        lines.pull(server, CLINIC)
+        assert missed(store, server, lines) == []
+        store.restore(backup)
+        edit(conditions[0], "2026-06-06")
+        told = lines.pull(server, CLINIC)
+        assert missed(store, server, lines) == []
+        assert {g.why for g in told.gone} == {"not on the server any more"}
+        edit(conditions[2], "2026-07-07")
+        lines.pull(server, CLINIC)
+        assert missed(store, server, lines) == []
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=30), timedelta(hours=20), timedelta(days=3), timedelta(days=1000)])
+def test_a_clock_that_is_set_back(back: timedelta, lines: Place) -> None:
+    """It was ahead when it stamped what we know, and so was the watermark."""
+    store = Store(CLINIC)
+    names = store.load(history(small("P1")))
+    store.load(history(small("P2")))
+    with running(store) as server:
+        lines.pull(server, CLINIC)
+        store.set_clock(store.now - back)
+        for n in range(3):
+            store.wait(timedelta(minutes=20))
+            body = store.current(names["P1-C"]) or {}
+            store.write(names["P1-C"], body | {"onsetDateTime": f"2026-05-0{n + 1}"})
+            lines.pull(server, CLINIC)
+            assert missed(store, server, lines) == []
+
+
+@pytest.mark.parametrize("hours", [2, 23])
+def test_a_change_that_shows_up_hours_late_behind_others(hours: int, lines: Place) -> None:
+    """Stamped by a long transaction; others overtook it, and were pulled."""
+    store = Store(CLINIC)
+    names = store.load(history(small("P1")))
+    other = store.load(history(small("P2")))
+    with running(store) as server:
+        lines.pull(server, CLINIC)
+        store.wait(timedelta(days=2))
+        body = store.current(names["P1-C"]) or {}
+        store.write(names["P1-C"], body | {"onsetDateTime": "2026-05-04"}, late=timedelta(hours=hours))
+        for n in range(4):
+            store.wait(timedelta(hours=hours) / 4)
+            store.write(other["P2-C"], (store.current(other["P2-C"]) or {}) | {"onsetDateTime": f"2026-06-0{n + 1}"})
+            lines.pull(server, CLINIC)
+        assert missed(store, server, lines) == []
+
+
+@pytest.mark.parametrize("kind", ["a good one", "_lastUpdated is refused"])
+def test_what_is_new_and_shows_up_days_late_is_missed_in_the_count(kind: str, lines: Place) -> None:
+    store = Store(CLINIC, SERVERS[kind])
+    names, other = store.load(history(small("P1"))), store.load(history(small("P2")))
+    with running(store) as server:
+        lines.pull(server, CLINIC)
+        store.wait(timedelta(days=1))
+        body = store.current(names["P1-C"]) or {}
+        mine = [{"system": CLINIC.system("conditions"), "value": "P1-C2"}]
+        store.write("Condition/late", body | {"identifier": mine}, late=timedelta(days=3))
+        for _ in range(4):
+            store.wait(timedelta(days=1))
+            theirs = store.current(other["P2-C"]) or {}
+            store.write(other["P2-C"], theirs | {"onsetDateTime": f"2026-05-{store.now.day}"})
+            assert not lines.pull(server, CLINIC).whole
+        assert missed(store, server, lines) == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_pages_that_shift_while_they_are_turned(first: bool, lines: Place) -> None:
+    """Somebody deletes what stands on the first page: what begins the second one moves there, and is on neither."""
+    store = Store(CLINIC)
+    names = [store.load(history(small(f"P{n:03}"))) for n in range(70)]
+    doomed = [n[f"P{i:03}-C"] for i, n in enumerate(names[:3])]
+
+    def delete() -> None:
+        if doomed and store.searches[-1][0] == "Condition":
+            store.write(doomed.pop(), None)
+
+    with running(store) as server:
+        if not first:
+            lines.pull(server, CLINIC)
+            store.wait(timedelta(days=2))
+            for n in range(70, 130):
+                store.load(history(small(f"P{n:03}")))
+        store.between = delete
+        lines.pull(server, CLINIC)
+        assert len(doomed) < 3
+        store.between = lambda: None
+        store.wait(timedelta(days=2))
+        assert not lines.pull(server, CLINIC).whole
+        assert missed(store, server, lines) == []
 
 
 # --- the destination ----------------------------------------------------------------------------------------
