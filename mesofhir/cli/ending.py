@@ -17,7 +17,7 @@ MEANING: Final = {
     4: "some not done",
 }
 OUTCOMES: Final = (
-    "created", "changed", "unchanged", "withdrawn", "absent", "found",
+    "created", "arrived", "changed", "unchanged", "withdrawn", "absent", "found",
     "skipped", "conflict", "blocked", "refused", "unknown",
 )  # fmt: skip
 NOT_DONE: Final = frozenset({"skipped", "conflict", "blocked", "refused"})

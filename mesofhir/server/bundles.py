@@ -87,12 +87,14 @@ def read_results(answer: Answer, entries: Sequence[Entry], kind: str) -> list[En
         number = len(got) if isinstance(got, list) else 0
         raise _unknown(kind, f"{len(entries)} entries were sent and {number} were answered")
     results = [_result(each, n, kind) for n, each in enumerate(got)]
+    places: dict[str, int] = {}
     for n, (entry, result) in enumerate(zip(entries, results, strict=True)):
         if kind == "transaction" and not (result.ok or result.status == 304):
             raise _unknown(kind, f"it succeeded, and its entry {n} has the status {result.status}")
         if result.ok and not _same(entry, result):
             raise _unknown(kind, f"the answer to entry {n} speaks of another resource")
-    _in_order(entries, results, kind)
+        if result.location and places.setdefault(result.location, n) != n:
+            raise _unknown(kind, f"the answers to entries {places[result.location]} and {n} speak of one resource")
     return results
 
 
@@ -102,13 +104,22 @@ def put_off(results: Sequence[EntryResult]) -> list[int]:
     return [n for n, result in enumerate(results) if result.status == 429]
 
 
-def single_result(answer: Answer) -> EntryResult:
-    """The result of a single create or update that was done."""
+def single_result(answer: Answer, entry: Entry, what: str) -> EntryResult:
+    """The result of a single create or update that was done.
+
+    :param entry: what was sent, as in a bundle
+    :raises UnknownOutcome: the answer says only that it came in (202), or speaks of another resource
+    """
     place = _LOCATION.search(answer.headers.get("Location") or answer.headers.get("Content-Location") or "")
     found = _resource(answer.body)
     where = f"{place[1]}/{place[2]}" if place else _reference(found)
     version = answer.version or (place[3] if place else None)
-    return EntryResult(answer.status, where, version, found, issues(answer.body))
+    result = EntryResult(answer.status, where, version, found, issues(answer.body))
+    if answer.status == 202:
+        raise _unknown(what, "the server has taken it, and does not say that it was done")
+    if not _same(entry, result):
+        raise _unknown(what, "the answer speaks of another resource")
+    return result
 
 
 def _result(raw: Any, n: int, kind: str) -> EntryResult:
@@ -141,7 +152,8 @@ def _reference(resource: dict[str, Any] | None) -> str | None:
 
 
 def _same(entry: Entry, result: EntryResult) -> bool:
-    """Whether a result speaks of the type, and for an update of the id, that was sent."""
+    """Whether a result speaks of what was sent: of its type, for an update of its id, and under one of its identifiers
+    if it shows any."""
     request = entry.get("request") or {}
     wanted = str(request.get("url", "")).split("?", 1)[0].strip("/").split("/")
     for told in (result.location, _reference(result.resource)):
@@ -150,17 +162,8 @@ def _same(entry: Entry, result: EntryResult) -> bool:
         have = told.split("/")
         if have[0] != wanted[0] or (len(wanted) == 2 and have[1] != wanted[1]):
             return False
-    return True
-
-
-def _in_order(entries: Sequence[Entry], results: Sequence[EntryResult], kind: str) -> None:
-    """:raises UnknownOutcome: a resource carries the identifiers of another entry, and none of its own"""
-    sent = [_identifiers(entry.get("resource")) for entry in entries]
-    owner = {each: n for n, identifiers in enumerate(sent) for each in identifiers}
-    for n, result in enumerate(results):
-        have = _identifiers(result.resource)
-        if result.ok and have and sent[n] and not have & sent[n] and any(each in owner for each in have):
-            raise _unknown(kind, f"the answer to entry {n} holds the resource of another entry")
+    sent, shown = _identifiers(entry.get("resource")), _identifiers(result.resource)
+    return not sent or not shown or bool(sent & shown)
 
 
 def _identifiers(resource: Any) -> set[tuple[str, str]]:

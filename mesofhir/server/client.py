@@ -299,28 +299,32 @@ class Server:
 
         :param if_none_exist: see :func:`identifier_query`
         :raises TransactionFailed: refused; 412: several match
+        :raises UnknownOutcome: no answer, a 5xx, or one that speaks of another resource
         """
         kind = _type(str(resource.get("resourceType", "")))
         headers = _WHOLE | ({"If-None-Exist": if_none_exist} if if_none_exist else {})
         answer = self.request("POST", kind, body=resource, headers=headers)
-        return _written(answer, f"the create of a {kind}")
+        return _written(answer, {"resource": resource, "request": {"method": "POST", "url": kind}}, "create")
 
     def update(self, resource: Mapping[str, Any], *, version: str) -> EntryResult:
         """Change one resource by its id, if it is still the version that was read.
 
         :raises TransactionFailed: refused; 409 (HAPI) or 412: it is another version by now
+        :raises UnknownOutcome: as of a create
         """
         kind = _type(str(resource.get("resourceType", "")))
         path = _path(kind, str(resource.get("id", "")))
         headers = _WHOLE | {"If-Match": f'W/"{version}"'}
         answer = self.request("PUT", path, body=resource, headers=headers)
-        return _written(answer, f"the update of a {kind}")
+        name = f"{kind}/{resource['id']}"
+        return _written(answer, {"resource": resource, "request": {"method": "PUT", "url": name}}, "update")
 
 
-def _written(answer: Answer, what: str) -> EntryResult:
+def _written(answer: Answer, entry: Entry, what: str) -> EntryResult:
+    named = f"{what} of a {entry['resource']['resourceType']}"
     if not answer.ok:
-        raise failure(answer, what)
-    return single_result(answer)
+        raise failure(answer, f"the {named}")
+    return single_result(answer, entry, named)
 
 
 def _type(name: str) -> str:

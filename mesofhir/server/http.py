@@ -290,11 +290,11 @@ class Door:
             raise NotAllowed(f"{server} does not allow this: 403; look at what we may do there{tail}")
         if status == 429:
             raise Unreachable(f"{server} asks us to slow down: 429{self._when(answer)}{tail}")
-        if (status >= 500 and status != 501) or status == 408:
+        if (status >= 500 and status != 501) or status == 408 or status < 200:
             if call.reads:
                 raise Unreachable(f"{server} failed: {status}{self._when(answer)}{tail}")
             raise UnknownOutcome(f"{server} answered {status} to a write: it may have been done{tail}")
-        if status < 200 or (300 <= status < 400 and status != 304):
+        if 300 <= status < 400 and status != 304:
             raise Unreachable(f"{server} answered {status}, which is no answer to a FHIR client{tail}")
         return answer
 

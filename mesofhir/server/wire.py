@@ -13,6 +13,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http.client import SWITCHING_PROTOCOLS, HTTPResponse
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -117,7 +118,20 @@ def _sending(connection: _Connection) -> None:
         watch.sent = True
 
 
+class _Final(HTTPResponse):
+    """The answer itself: interim ones (1xx; RFC 9110, 15.2) are passed over. ``http.client`` knows only 100 of these,
+    and would take the answer to this request for that to the next."""
+
+    def begin(self) -> None:
+        super().begin()
+        while 100 <= self.status < 200 and self.status != SWITCHING_PROTOCOLS:
+            self.headers = None  # type: ignore[assignment]  # so that it reads on
+            super().begin()
+
+
 class _Plain(HTTPConnection):
+    response_class = _Final
+
     def connect(self) -> None:
         _connect(self, super().connect)
 
@@ -129,6 +143,8 @@ class _Plain(HTTPConnection):
 
 
 class _Secure(HTTPSConnection):
+    response_class = _Final
+
     def connect(self) -> None:
         _connect(self, super().connect)
 

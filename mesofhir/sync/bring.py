@@ -46,7 +46,8 @@ def bring(
     exchange.name_people()
     own = [m for m in exchange.made if m.link.kind not in PEOPLE and m.link not in falls]
     items = _without_adopted(exchange, in_order(own), others)
-    exchange.journal.recall(m.link for m in items)
+    if lost := exchange.journal.recall(m.link for m in items):
+        raise exchange.journal.doubt(lost)
     renamed = keys(exchange, items, rekeyed)
     exchange.judge.keys = renamed.over
     anew = _move(exchange, items, moves=moves)

@@ -66,7 +66,7 @@ def _versions(server: Server, link: Link, logical: str) -> Iterator[Resource]:
 def _formers(exchange: Exchange, changed: Set[Link]) -> Iterator[Decision]:
     """Changes to what records of this history were before, and are no longer."""
     notes, journal, clinic = exchange.notes, exchange.journal, exchange.clinic
-    created = {link for link, outcome in exchange.result.outcomes.items() if outcome == "created"}
+    created = {link for link, outcome in exchange.result.outcomes.items() if outcome in ("created", "arrived")}
     records = {(m.link.table, m.link.key): m for m in exchange.made}
     maybe = suspects(exchange.made, created, changed, clinic)
     links = [link for link in maybe if exchange.plan.of(link.kind).step.itself]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mesofhir.errors import UnknownOutcome
 from mesofhir.fhir.picture import changes
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.server import Server, Settled
@@ -80,7 +81,11 @@ class Exchange:
         for m in self.made:
             if m.link.kind not in PEOPLE:
                 continue
-            theirs = self.people.of(m.link, needed=needed)
+            try:
+                theirs = self.people.of(m.link, needed=needed)
+            except UnknownOutcome:
+                self.notes.note(m.link, "unknown")
+                raise
             if theirs is None:
                 instead: Outcome = "named" if needed else "absent"
                 self.notes.note(m.link, "created" if m.link in self.people.wanted else instead)
@@ -89,7 +94,7 @@ class Exchange:
                     self.notes.remark(m.link, "named", why)
                 continue
             self.notes.call(m.link, theirs)
-            self.notes.note(m.link, "created" if self.people.newly_made(m.link) else "found")
+            self.notes.note(m.link, self.people.became(m.link))
             self.persons[m.link] = Entry("unchanged", str(theirs["id"]), patient=self.journal.whose)
             if needed:
                 self.compare_theirs(m, theirs)
@@ -102,17 +107,16 @@ class Exchange:
             self.notes.remark(m.link, "differs", "differs from the clinic's; it belongs to the EHR and was left", path)
 
     def find(self, links: Iterable[Link]) -> dict[Link, Resource]:
-        """What the server holds of these; of a type that it offers no search of, what the ledger knows by its id.
+        """What the server holds of these: as a search finds it, and by its id what the ledger knows and no search
+        shows: there may be none, or an index that is behind.
 
         :raises Doubled: it holds one of them twice
         """
-        links, entries = list(links), self.journal.entries
+        links, known = list(links), self.journal.entries
         found = self.finder.only(links, self.notes.subject)
-        for link in links:
-            hidden = not self.finder.searches(link.kind) and self.finder.shows(link.kind)
-            if hidden and link in entries and (x := self.journal.current(link, entries[link].id)):
-                found[link] = x
-        return found
+        hidden = [link for link in links if link in known and link not in found and self.finder.shows(link.kind)]
+        named = {link: self.journal.current(link, known[link].id) for link in hidden}
+        return found | {link: x for link, x in named.items() if x and self.clinic.link_of(x) == link}
 
     # --- change -------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from mesofhir.errors import NotAllDone, Refused, Unreachable
@@ -35,6 +35,34 @@ class Doubled(NotAllDone):
 
 Resource = dict[str, Any]
 Params = list[tuple[str, str]]
+
+
+class NoSuchSearch(Refused):
+    """The server cannot be searched so."""
+
+
+def searched(server: Server, kind: str, params: Params) -> Generator[Resource, None, bool]:
+    """A search, and the same once more if the server says that it knows no such search: what follows from that holds
+    for all the run, and one bad answer of something on the way (a gateway's 404, say) looks just like it.
+
+    :returns: at the end, whether that is all, as far as the server says
+    :raises NoSuchSearch: it said so both times
+    :raises Refused: it was refused otherwise, or in the midst of its pages
+    """
+    again = True
+    while True:
+        given = False
+        try:
+            for x in (search := server.search(kind, params)):
+                given = True
+                yield x
+            return search.complete
+        except Refused as why:
+            if given or why.status not in NO_SUCH_SEARCH:
+                raise
+            if not again:
+                raise NoSuchSearch(str(why), why.status) from None
+            again = False
 
 
 class Finder:
@@ -118,10 +146,8 @@ class Finder:
         """Resources of a type by their ids, as far as they are there and can be read: by a search, or one by one."""
         for some in chunks(list(ids), AT_ONCE):
             try:
-                found = list(self.server.search(kind, [("_id", ",".join(some))]))
-            except Refused as why:
-                if why.status not in NO_SUCH_SEARCH:
-                    raise
+                found = list(searched(self.server, kind, [("_id", ",".join(some))]))
+            except NoSuchSearch:
                 found = self._read(kind, some)
             yield from found
 
@@ -200,12 +226,9 @@ class Finder:
         if way == "identifier":
             self.tried.add(kind)
         try:
-            yield from (search := self.server.search(kind, params))
-            if not search.complete:
+            if not (yield from searched(self.server, kind, params)):
                 self.incomplete.add(kind)
-        except Refused as why:
-            if why.status not in NO_SUCH_SEARCH:
-                raise
+        except NoSuchSearch as why:
             self.refused[kind, way] = why
 
 

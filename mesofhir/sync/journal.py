@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from mesofhir.errors import UnknownOutcome
 from mesofhir.mapping import Link, Made
 from mesofhir.server import Server
 from mesofhir.sync.change import is_taken_back
@@ -71,24 +72,27 @@ class LedgerJournal:
         """What stands on the server under an id; None if there is nothing, or no id."""
         return self.finder.current(link, logical, self.notes.subject) if logical else None
 
-    def recall(self, links: Iterable[Link]) -> None:
+    def recall(self, links: Iterable[Link], *, guarded: bool = True) -> list[Link]:
         """What the ledger knows; of what was sent and never answered, what became of it.
 
-        :raises UnknownOutcome: nobody can tell
+        :param guarded: what is done next does no harm if a create of before arrives after it
+        :returns: those of which nobody can tell: see :meth:`doubt`
         """
         self.entries |= self.ledger.known(links)
-        waiting = [link for link, e in self.entries.items() if e.state in OPEN]
-        lost = self.settle(waiting)
-        if lost:
-            raise self.notes.lost(
-                lost, f"nobody can tell yet whether it arrived: push again in {LATE.seconds // 60} minutes, or see "
-                "`mesofhir ledger resolve`"
-            )  # fmt: skip
+        return self.settle([link for link, e in self.entries.items() if e.state in OPEN], guarded=guarded)
 
-    def settle(self, links: Iterable[Link], *, again: bool = True) -> list[Link]:
+    def doubt(self, lost: Sequence[Link]) -> UnknownOutcome:
+        """Note that nobody can tell of these; the error that says so, to be raised."""
+        return self.notes.lost(
+            lost, f"nobody can tell yet whether it arrived: push again in {LATE.seconds // 60} minutes, or see "
+            "`mesofhir ledger resolve`"
+        )  # fmt: skip
+
+    def settle(self, links: Iterable[Link], *, again: bool = True, guarded: bool = True) -> list[Link]:
         """Look for what was sent and never answered.
 
         :param again: whatever is not there may be sent again, where the request was one that cannot double it
+        :param guarded: see :meth:`recall`
         :returns: those of which nobody can tell
         """
         links, out = list(links), []
@@ -102,7 +106,7 @@ class LedgerJournal:
                 now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x), base=e.sought)
             elif x is not None and not e.id:  # it is there, and says something else by now
                 now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x))
-            elif again and (e.id or e.step != UNGUARDED or _long_ago(e)):
+            elif again and (e.id or (guarded and e.step != UNGUARDED) or _long_ago(e)):
                 now[link] = settled(e, "done") if e.id else None
             else:
                 out.append(link)
@@ -129,7 +133,8 @@ class LedgerJournal:
             if link not in missing:
                 e = self.entries[link]
                 self.notes.call_by_id(link, e.id)
-                self.notes.note(link, self.sought[link].outcome)
+                outcome = self.sought[link].outcome
+                self.notes.note(link, "arrived" if outcome == "created" else outcome)
                 if e.base is None and (x := self.current(link, e.id)):
                     others[link] = x
         if missing:
@@ -182,16 +187,11 @@ class LedgerJournal:
         if s.fate in ("created", "refused"):
             self.notes.note(link, s.fate)
 
-    def not_recorded(self) -> bool:
-        """The ledger could not be written: what it calls pending was sent, and what became of it is noted nowhere.
-
-        :returns: is there any of that?
-        """
+    def unsettled(self) -> list[Link]:
+        """What was sent, and of which it is noted nowhere what became of it: the ledger could not be written, say, or
+        the server not be asked any more."""
         outcomes = self.notes.result.outcomes
-        lost = [k for k, e in self.entries.items() if e.state == "pending" and k not in outcomes]
-        for link in lost:
-            self.notes.note(link, "unknown")
-        return bool(lost)
+        return [link for link, e in self.entries.items() if e.state in OPEN and link not in outcomes]
 
     # --- without one --------------------------------------------------------------------------------------
 

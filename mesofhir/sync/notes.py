@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from mesofhir.errors import NotAllDone, Refused, UnknownOutcome
 from mesofhir.mapping import Clinic, Link, Made
@@ -15,6 +15,10 @@ from mesofhir.sync.refusal import Refusal, why
 from mesofhir.sync.report import Outcome, Remark, Result
 
 Resource = dict[str, Any]
+
+
+_STAYS: Final = {("created", "changed"), *((o, "unchanged") for o in ("created", "arrived", "changed"))}
+"""What was noted, and what is noted by then that says less."""
 
 
 class Moved(NotAllDone):
@@ -83,7 +87,7 @@ class Notes:
     def note(self, link: Link, outcome: Outcome) -> None:
         """Record what became of a resource; what was created stays created when it is compared again."""
         before = self.result.outcomes.get(link)
-        if outcome in ("unchanged", "changed") and before in ("created", "changed"):
+        if (before, outcome) in _STAYS:
             return
         self.result.outcomes[link] = outcome
 

@@ -12,14 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mesofhir.errors import MesofhirError, NotAllDone, Refused, UnknownOutcome
+from mesofhir.errors import MesofhirError, NotAllDone, Refused, UnknownOutcome, Unreachable
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.records.identifiers import names, same_system
 from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query, search_value
 from mesofhir.sync.carrier import Carried, carry
 from mesofhir.sync.delivery import Witness, unwitnessed, version_of
-from mesofhir.sync.finder import AT_ONCE, NO_SUCH_SEARCH, chunks
+from mesofhir.sync.finder import AT_ONCE, NoSuchSearch, chunks, searched
 from mesofhir.sync.plan import PEOPLE, Plan, Step
+from mesofhir.sync.report import Outcome
 
 TRIES: Final = 3
 Identifier = tuple[str, str]
@@ -52,7 +53,7 @@ class People:
     wanted: set[Link] = field(default_factory=set)
     found: dict[Link, Resource] = field(default_factory=dict)
     failed: dict[Link, MesofhirError] = field(default_factory=dict)
-    _made: set[Link] = field(default_factory=set)
+    _made: dict[Link, Outcome] = field(default_factory=dict)
     _claims: dict[str, Link] = field(default_factory=dict)  # an identifier, or a person on the server → whose it is
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -96,12 +97,10 @@ class People:
             raise self.failed[link]
         return self.found.get(link)
 
-    def newly_made(self, link: Link) -> bool:
-        """Was the person made by this run? Said once, so that counts add up."""
+    def became(self, link: Link) -> Outcome:
+        """What became of somebody who is there. That this run made them is said once, so that counts add up."""
         with self._lock:
-            new = link in self._made
-            self._made.discard(link)
-            return new
+            return self._made.pop(link, "found")
 
     def identifiers(self, m: Made) -> list[Identifier]:
         """By which a record may be matched; its own key first. One of several names is looked for under each."""
@@ -148,9 +147,7 @@ class People:
         decision 10)."""
         try:
             self._search(people)
-        except Refused as why:
-            if why.status not in NO_SUCH_SEARCH:
-                raise
+        except NoSuchSearch as why:
             needed = kind == "Patient" and not (self.plan.files and self.plan.patientless)
             for m in people if needed else ():
                 hint = "; with --files DIR the history goes into a file" if self.plan.patientless else ""
@@ -180,7 +177,7 @@ class People:
         out: dict[Identifier, list[Resource]] = {}
         for some in chunks(sorted(identifiers), AT_ONCE):
             value = ",".join(f"{search_value(s)}|{search_value(v)}" for s, v in some)
-            for x in self.server.search(kind, [("identifier", value)]):
+            for x in searched(self.server, kind, [("identifier", value)]):
                 if x.get("resourceType") == kind:
                     for i in _identifiers(x) & set(some):
                         out.setdefault(i, []).append(x)
@@ -244,9 +241,14 @@ class People:
 
     def _look_for(self, people: list[Made], why: str) -> None:
         """After answers that say neither yes nor no: who is there? Nobody is sent again."""
-        self._search(people)
+        where = "is not there (yet)"
+        try:
+            self._search(people)
+        except (Refused, Unreachable) as error:
+            where = f"could not be looked for ({error})"
+        self._made |= {m.link: "arrived" for m in people if m.link in self.found}
         for m in self._open(people):
-            what = f"{m.link.table} {m.link.key}: the {m.link.kind} was sent and is not there (yet)"
+            what = f"{m.link.table} {m.link.key}: the {m.link.kind} was sent and {where}"
             self.failed[m.link] = UnknownOutcome(f"{what}; look at it before pushing again: {why}")
 
     def _entry(self, m: Made) -> Resource:
@@ -270,7 +272,7 @@ class People:
                 return
             self.found[m.link] = resource
             if r.status == 201:
-                self._made.add(m.link)
+                self._made[m.link] = "created"
                 name = f"{m.link.kind}/{resource['id']}"
                 self.witness(name, m.resource, r.version or version_of(resource))
         elif isinstance(r, TransactionFailed) and r.status not in (409, 412):  # somebody else made it, or several

@@ -257,12 +257,12 @@ class _Run:
         except MesofhirError as why:
             for link in why.links if isinstance(why, Doubled) else ():
                 exchange.notes.note(link, "blocked")
-            result.stopped = str(why)
-            result.exit_code = max(why.exit_code, NotAllDone.exit_code)
             if isinstance(why, LedgerFailed):
                 self.failed = why
-                if exchange.journal.not_recorded():
-                    result.exit_code = UnknownOutcome.exit_code
+            if lost := exchange.journal.unsettled():
+                why = exchange.notes.lost(lost, f"what became of it is noted nowhere: {why}")
+            result.stopped = str(why)
+            result.exit_code = max(why.exit_code, NotAllDone.exit_code)
         for m in made:
             result.outcomes.setdefault(m.link, "refused")
         if result.code in (0, NotAllDone.exit_code) and not options.dry_run and not self.failed:

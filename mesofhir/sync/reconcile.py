@@ -20,13 +20,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mesofhir.errors import Refused
 from mesofhir.fhir.picture import Mismatch, Reading
 from mesofhir.fhir.references import references
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import World, tail
 from mesofhir.server import Server
-from mesofhir.sync.finder import AT_ONCE, chunks
+from mesofhir.sync.finder import AT_ONCE, NoSuchSearch, chunks, searched
 from mesofhir.sync.plan import Plan
 from mesofhir.sync.report import Outcome
 from mesofhir.terminology import code_set
@@ -72,22 +71,22 @@ class Reconciliation:
         """Ask for all of these at once.
 
         :param wanted: type → patients (``Patient/id``)
+        :raises Refused: it was not answered: what the EHR holds is to be known before anything is sent beside it
         """
         for kind, subjects in wanted.items():
             new = sorted({s for s in subjects if (kind, s) not in self.of})
-            self.of |= {(kind, s): [] for s in new}
-            for some in chunks(new, AT_ONCE) if "patient" in plan.of(kind).ways else ():
-                self._search(kind, some)
+            for some in chunks(new, AT_ONCE):
+                found: dict[tuple[str, str], list[Resource]] = {(kind, s): [] for s in some}
+                for x in self._search(kind, some) if "patient" in plan.of(kind).ways else ():
+                    about = x.get("patient") or x.get("subject") or {}
+                    found.get((kind, tail(str(about.get("reference", "")))), []).append(x)
+                self.of |= found
 
-    def _search(self, kind: str, subjects: list[str]) -> None:
+    def _search(self, kind: str, subjects: list[str]) -> Iterator[Resource]:
         try:
-            for x in self.server.search(kind, [("patient", ",".join(subjects))]):
-                about = x.get("patient") or x.get("subject") or {}
-                subject = tail(str(about.get("reference", "")))
-                if subject in subjects:
-                    self.of[kind, subject].append(x)
-        except Refused:
-            return  # what cannot be asked is not known, and ours goes as ever
+            yield from searched(self.server, kind, [("patient", ",".join(subjects))])
+        except NoSuchSearch:  # what cannot be asked is not known, and ours goes as ever
+            self.server.warn(f"the server cannot be asked for each {kind} of a patient: its own were not looked at")
 
     def verdicts(self, subject: str, items: Iterable[Made]) -> dict[Link, Verdict]:
         """On our resources of one patient."""

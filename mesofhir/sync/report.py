@@ -12,6 +12,7 @@ from mesofhir.sync.refusal import Refusal
 
 Outcome = Literal[
     "created",
+    "arrived",
     "changed",
     "unchanged",
     "withdrawn",
@@ -30,6 +31,7 @@ Outcome = Literal[
 """
 =============  ==================================================================================
  created        was not on the server
+ arrived        sent, and its answer was lost; it is there, made by this push or by another at the same moment
  changed        was there, and says now what the clinic has changed
  unchanged      there is nothing new that the clinic states
  withdrawn      marked ``entered-in-error``
@@ -47,7 +49,9 @@ Outcome = Literal[
  unknown        sent, and its answer was lost
 =============  ==================================================================================
 """
-DONE = frozenset({"created", "changed", "unchanged", "withdrawn", "absent", "found", "named", "document", "filed"})
+DONE = frozenset(
+    {"created", "arrived", "changed", "unchanged", "withdrawn", "absent", "found", "named", "document", "filed"}
+)
 
 
 WOULD: Final = {"created": "create", "changed": "update", "withdrawn": "withdraw"}

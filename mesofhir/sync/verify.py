@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mesofhir.errors import Refused
 from mesofhir.server import Server
-from mesofhir.sync.finder import NO_SUCH_SEARCH
+from mesofhir.sync.finder import NoSuchSearch, searched
 from mesofhir.sync.observed import Observed
 from mesofhir.sync.readback import HARMLESS, compare, worst
 
@@ -73,10 +72,8 @@ class Verify:
         for n in range(0, len(names), AT_ONCE):
             some = names[n : n + AT_ONCE]
             try:
-                yield from list(self.server.search(kind, [("_id", ",".join(x.split("/")[1] for x in some))]))
-            except Refused as why:
-                if why.status not in NO_SUCH_SEARCH:
-                    raise
+                yield from list(searched(self.server, kind, [("_id", ",".join(x.split("/")[1] for x in some))]))
+            except NoSuchSearch:
                 answers = (self.server.read(*name.split("/")) for name in some)
                 yield from (a.body for a in answers if a.ok and a.body)
 

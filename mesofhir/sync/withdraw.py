@@ -16,13 +16,14 @@ def withdraw(exchange: Exchange) -> None:
     """Mark all resources of a history that are on the server; people stay as they are.
 
     :raises NotAllDone: others kept changing the same resources, or one of them belongs to another patient
+    :raises UnknownOutcome: something was sent a moment ago and is not there: it may still arrive
     """
     notes, journal = exchange.notes, exchange.journal
     exchange.name_people(needed=False)
     ours = {m.link for m in exchange.made if m.link.kind not in PEOPLE}
     summaries = [m.link for m in exchange.made if m.link.kind == DOCUMENT]
     links = [*all_kinds(exchange.made, exchange.clinic), *summaries]
-    journal.recall(links)
+    late = journal.recall(links, guarded=False)  # what was sent and is not there may yet come, and be in force
     for attempt in range(TRIES):
         wait(exchange.pause, attempt)
         found = exchange.find(links)
@@ -38,6 +39,8 @@ def withdraw(exchange: Exchange) -> None:
                 standing[link] = x
         judge = exchange.judge
         if exchange.apply([judge.withdrawal(link, x, journal.base(link), taken_back) for link, x in standing.items()]):
+            if late:
+                raise journal.doubt(late)
             return
     raise Contended("others changed the resources that were to be withdrawn all the time; withdraw again")
 
