@@ -144,12 +144,13 @@ class People:
     def _looked_for(self, people: list[Made], kind: str) -> bool:
         """Whether the server could be asked for them. Without a Patient there is no history, but in a file; a
         Practitioner whom it cannot be asked for, or given, is referred to by identifier and name (clinical model,
-        decision 10)."""
+        decision 10), unless it says that it can."""
         try:
             self._search(people)
         except NoSuchSearch as why:
+            promised = "identifier" in (self.plan.of(kind).able.params or ())
             needed = kind == "Patient" and not (self.plan.files and self.plan.patientless)
-            for m in people if needed else ():
+            for m in people if needed or promised else ():
                 hint = "; with --files DIR the history goes into a file" if self.plan.patientless else ""
                 self._fail(m.link, f"the server cannot be asked for a {kind} by identifier{hint}: {why}")
             return False
