@@ -41,9 +41,13 @@ class Reply:
     @property
     def results(self) -> dict[str, Any] | None:
         """The Bundle, if these are the results of one that was sent."""
+        return self.bundle("-response")
+
+    def bundle(self, type: str) -> dict[str, Any] | None:
+        """The Bundle, if it is one of a type that ends so."""
         with suppress(ValueError):
             body = json.loads(self.body)
-            if isinstance(body, dict) and str(body.get("type", "")).endswith("-response"):
+            if isinstance(body, dict) and str(body.get("type", "")).endswith(type):
                 return body
         return None
 
@@ -237,6 +241,18 @@ def _(p: Passage) -> None:
     p.give(_PAGE)
 
 
+@fault("4xx page")
+def _(p: Passage) -> None:
+    """A gateway that does not know the way for a moment: none of it is the server's word."""
+    p.give(replace(_PAGE, status=p.chance.choice((400, 404, 405))))
+
+
+@fault("taken in")
+def _(p: Passage) -> None:
+    p.deliver()
+    p.give(Reply(202, {}, b""))
+
+
 @fault("5xx before")
 def _(p: Passage) -> None:
     p.give(Reply(p.chance.choice(_FAILED), {"Retry-After": "0"}, b""))
@@ -273,6 +289,28 @@ def _(p: Passage) -> None:
 def _(p: Passage) -> None:
     reply = p.deliver()
     p.give(replace(reply, body=_OUTCOME) if reply.status < 300 else reply)
+
+
+@fault("interim")
+def _(p: Passage) -> None:
+    """The answer comes after a word that is none (RFC 9110, 15.2.)."""
+    p.exchange.raw(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")
+    p.give(p.deliver())
+
+
+@fault("hung up")
+def _(p: Passage) -> None:
+    """A whole answer, and a connection that is closed without saying so."""
+    p.give(p.deliver())
+    p.exchange.drop()
+
+
+@fault("nothing found")
+def _(p: Passage) -> None:
+    """An index that is behind: the search is answered, and finds nothing."""
+    reply = p.deliver()
+    found = reply.bundle("searchset")
+    p.give(reply.saying(found | {"total": 0, "entry": [], "link": []}) if found else reply)
 
 
 @fault("compressed")

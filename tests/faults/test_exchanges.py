@@ -106,6 +106,21 @@ def many_members(exchange: Exchange) -> None:
     exchange.answer(200, bomb(MIB) * 1000, Content_Encoding="gzip")
 
 
+@pytest.mark.parametrize("said", [b"HTTP/1.1 100 Continue", b"HTTP/1.1 102 Processing", b"HTTP/1.1 103 Early Hints"])
+def test_what_is_said_before_an_answer_is_not_the_answer(said: bytes) -> None:
+    """Else the answer to one request would be read as that to the next on the same connection."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.raw(said + b"\r\nLink: </x>\r\n\r\n")
+        time.sleep(0.02)
+        exchange.answer(200, {"resourceType": "Patient", "id": exchange.path.split("/")[-1]})
+
+    with against(behave) as (server, fhir):
+        for name in ("a", "b", "c"):
+            assert (fhir.read("Patient", name).body or {})["id"] == name
+        assert server.connections == 1
+
+
 @pytest.mark.parametrize("behave", [endless, one_member, many_members])
 def test_a_body_ends_at_the_limit_and_not_in_memory(behave: Callable[[Exchange], None]) -> None:
     with against(behave, max_bytes=2 * MIB) as (server, fhir):

@@ -307,6 +307,8 @@ def response(*entries: Any, type: str = "transaction-response") -> Json:
         response(got("a")),
         response(got("a"), got("b"), got("c")),
         response(got("b"), got("a")),
+        response(got("a"), got("c")),
+        response(got("a"), {"response": got("a")["response"]}),
         response(got("a"), got("b", "Procedure")),
         response(got("a"), got("b", status="400 Bad Request")),
         response(got("a"), {"resource": PATIENT}),
@@ -333,6 +335,18 @@ def test_a_put_that_is_answered_for_another_id_is_unknown() -> None:
     entry = {"resource": PATIENT, "request": {"method": "PUT", "url": "Patient/1", "ifMatch": 'W/"1"'}}
     with against(response(got("a"))) as (_, fhir), pytest.raises(UnknownOutcome, match="another resource"):
         fhir.bundle([entry])
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(202, None), (201, got("b")["resource"]), (201, got("a", "Goal")["resource"])]
+)
+def test_an_answer_to_a_single_write_that_speaks_of_something_else_is_unknown(status: int, body: Any) -> None:
+    resource = got("a")["resource"]
+    with against(always(status, body)) as (_, fhir):
+        with pytest.raises(UnknownOutcome):
+            fhir.create(sent("a")["resource"])
+        with pytest.raises(UnknownOutcome):
+            fhir.update(resource, version="1")
 
 
 def test_a_batch_tells_what_became_of_each() -> None:
