@@ -16,7 +16,7 @@ from mesofhir.errors import Refused
 
 if TYPE_CHECKING:
     from mesofhir.server import Abilities, Server, Settled, TypeAbilities
-    from mesofhir.sync.plan import Plan
+    from mesofhir.sync.plan import Plan, TypePlan
 
 PEOPLE: Final = ("Patient", "Practitioner")
 COLUMNS: Final = ("create", "read", "update", "search", "by identifier", "conditional create", "versions")
@@ -115,14 +115,23 @@ def _planned(plan: Plan) -> Iterator[str]:
         planned = plan.of(kind)
         step = f"{planned.step}, after a search" if planned.blind and planned.step.batched else str(planned.step)
         notes = [planned.why, *planned.able.known.rules]
-        if planned.step.itself and not planned.update:
-            notes.append(f"changes: {planned.update}")
-        elif planned.step.itself and planned.able.if_match.can is None:
-            after = "looked at afterwards" if planned.able["history-instance"] else "and it keeps no history to look at"
-            notes.append(f"changes: nobody says that If-Match is heeded, {after}")
+        if planned.step.itself and kind not in PEOPLE:
+            notes += _changes(planned)
         if kind in PEOPLE:
             step = f"found; made only with --create-people: {step}" if planned.step.itself else "found, never made"
         yield f"{kind:{wide}} {step}" + (f" ({'; '.join(filter(None, notes))})" if any(notes) else "")
+
+
+def _changes(planned: TypePlan) -> Iterator[str]:
+    """How a change goes, where it does not go as it should."""
+    able = planned.able
+    if not (able.offers("read") or able.offers("search-type")):
+        yield "it shows nothing of what is there: what the ledger does not know is told, and left"
+    elif not planned.update:
+        yield f"changes: {planned.update}"
+    elif able.if_match.can is None:
+        after = "looked at afterwards" if able["history-instance"] else "and it keeps no history to look at"
+        yield f"changes: nobody says that If-Match is heeded, {after}"
 
 
 def _settled(abilities: Abilities) -> Iterator[str]:
@@ -160,6 +169,8 @@ def _missing(abilities: Abilities) -> Iterator[str]:
     plan = Plan(abilities)
     if abilities.unfit:
         yield abilities.unfit
+    if plan.patientless:
+        yield f"{plan.patientless}: every history is stopped; push --files DIR puts them into files"
     for kind in kinds():
         able = abilities.of(kind)
         can = _abilities(able)

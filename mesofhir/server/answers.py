@@ -21,12 +21,14 @@ class Answer:
     :param headers: by name, in any case
     :param body: a FHIR resource with exact decimals, or None when there is none
     :param url: where it came from, after redirects; not for logs
+    :param unasked: why the server was not asked; "" if it was
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: dict[str, Any] | None = field(repr=False)
     url: str = field(repr=False)
+    unasked: str = ""
 
     @property
     def ok(self) -> bool:
@@ -47,7 +49,7 @@ class Answer:
 def not_offered(why: str, url: str) -> Answer:
     """What a server would say to what it does not offer: it is spared the question."""
     issue = {"severity": "error", "code": "not-supported", "diagnostics": why}
-    return Answer(405, {}, {"resourceType": "OperationOutcome", "issue": [issue]}, url)
+    return Answer(405, {}, {"resourceType": "OperationOutcome", "issue": [issue]}, url, why)
 
 
 def version_of(resource: Any) -> str | None:

@@ -125,6 +125,8 @@ def by_params(door: Door, resource_type: str, params: Params, count: int, warn: 
 
     def first() -> Answer:
         answer = Step(f"{resource_type}/_search", asked).ask(door)
+        if answer.unasked:
+            raise Refused(f"{what} was not sent: {answer.unasked}", answer.status)
         posted = answer.status not in _NO_POST
         if not posted:
             if any(is_personal(name, value) for name, value in asked):

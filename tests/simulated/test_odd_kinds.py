@@ -222,6 +222,8 @@ def test_a_patient_who_cannot_be_looked_for(patients: str, tmp_path: Path) -> No
     filed: dict[str, Any] = {"files": tmp_path / "out"}
     with running(Kind("no patients", whole)) as (sim, server):
         tree = known(sim, rich())
+        checked = command(sim, tmp_path, "server", "check", "{url}")
+        assert (checked.exit_code, "every history is stopped; push --files DIR" in checked.stdout) == (4, True)
         stopped = pushed(server, tree)
         assert stopped.code == 4
         assert "with --files DIR the history goes into a file" in stopped.stopped
