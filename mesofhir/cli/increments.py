@@ -99,9 +99,7 @@ def run(voice: Voice, report: Report, server: Server, clinic: Clinic, wishes: Wi
         _tell(voice, report, survey, increment, wishes)
     survey.tell_places()
     if not (survey.histories or survey.kept or old.is_there):
-        pulled.missing.append(
-            NotAllDone(f"the server holds nothing of {clinic.namespace} to be written: is that the right namespace?")
-        )
+        pulled.missing.append(pulled.nothing)
     for missing in pulled.missing:
         voice.error(missing)
     _tell_written(voice, done)

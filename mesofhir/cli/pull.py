@@ -105,9 +105,7 @@ def command(
     if done is not None:
         sources.tell_written(voice, done)
     elif not wanted:
-        pulled.missing.append(
-            NotAllDone(f"the server holds nothing of {clinic.namespace}: is that the right namespace?")
-        )
+        pulled.missing.append(pulled.nothing)
     for missing in pulled.missing:
         voice.error(missing)
     if done is None:

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from mesofhir.cli import sources
-from mesofhir.errors import MesofhirError, Problem
+from mesofhir.errors import MesofhirError, NotAllDone, Problem
 
 if TYPE_CHECKING:
     from mesofhir.formats import Item
@@ -55,6 +55,16 @@ class Pulled:
         yield from self.told(lambda add: iter_pull(server, clinic, patients=wanted, foreign=foreign, gathered=add))
         if not (self.survey.histories or self.survey.kept):
             raise Nothing
+
+    @property
+    def nothing(self) -> NotAllDone:
+        """Why nothing was found, as far as one can tell."""
+        from mesofhir.cli.server_check import PEOPLE, kinds
+
+        abilities = self.server.abilities()
+        if any(abilities.of(kind).offers("search-type") for kind in kinds() if kind not in PEOPLE):
+            return NotAllDone(f"the server holds nothing of {self.clinic.namespace}: is that the right namespace?")
+        return NotAllDone("the server offers no search of anything that a history is made of: nothing can be pulled")
 
     def told(self, begin: Callable[[Callable[[], object]], Iterator[Item]]) -> Iterator[Item]:
         """Items as they come, each as it can be written.

@@ -207,6 +207,8 @@ class Server:
         """
         path = _path(resource_type, resource_id)
         answer = self.request("GET", path)
+        if answer.unasked:
+            raise Refused(f"read of {resource_type} was not sent: {answer.unasked}", answer.status)
         if answer.status not in (200, 404, 410):
             raise Refused(f"read of a {resource_type}: {answer.status}", answer.status, answer.issues)
         body = answer.body or {}

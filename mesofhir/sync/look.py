@@ -83,7 +83,7 @@ def _stands(exchange: Exchange, m: Made) -> bool:
 
 def unseen(link: Link) -> Decision:
     """What is there, and cannot be looked at."""
-    return blocked(link, f"the server shows a {link.kind} in no way, and it is there: nobody can tell what it says")
+    return blocked(link, f"it is there, and the server shows nothing of type {link.kind}: nobody can tell what it says")
 
 
 def offer(exchange: Exchange, items: Sequence[Made], anew: Set[Link]) -> list[Held]:
@@ -128,7 +128,7 @@ def _foretell(exchange: Exchange, link: Link) -> None:
         notes.tell(unseen(link))
     else:
         notes.note(link, "created")
-        why = f"if it is not there: the server offers no search of a {link.kind}, and only the push will tell"
+        why = f"if it is not there: the server offers no search of {link.kind}, and only the push will tell"
         notes.remark(link, "created", why)
 
 

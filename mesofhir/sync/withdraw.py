@@ -54,7 +54,7 @@ def _absent(exchange: Exchange, link: Link) -> None:
     e = exchange.journal.entries.get(link)
     hidden = not exchange.finder.searches(link.kind) and not (e and e.id and exchange.finder.shows(link.kind))
     if hidden and (e or exchange.plan.of(link.kind).step.itself):
-        why = f"the server offers no search of a {link.kind}: nobody can tell whether it is there, to be withdrawn"
+        why = f"the server offers no search of {link.kind}: nobody can tell whether it is there, to be withdrawn"
         exchange.notes.tell(blocked(link, why))
     else:
         exchange.notes.note(link, "absent")

@@ -119,13 +119,13 @@ SHOWS_NOTHING = Kind("shows nothing", people_and(("create", "update")), echoes=F
 """It takes everything, once, and shows nothing of it: an inbox."""
 
 
-def test_an_inbox_that_shows_nothing_of_what_it_has_taken() -> None:
+def test_an_inbox_that_shows_nothing_of_what_it_has_taken(tmp_path: Path) -> None:
     """With the ledger nothing more is to be done, or it is told what cannot be; without it nobody can tell."""
     with running(SHOWS_NOTHING) as (sim, server), Ledger(None, server.url, CLINIC.namespace) as ledger:
         tree = known(sim, rich())
         foretold = pushed(server, tree, dry_run=True, create_people=False)
         told = {r.text for r in foretold.remarks if r.kind == "created"}
-        assert "if it is not there: the server offers no search of a Goal, and only the push will tell" in told
+        assert "if it is not there: the server offers no search of Goal, and only the push will tell" in told
         result = pushed(server, tree, ledger=ledger)
         nothing_is_lost(sim, tree, result)
         assert (result.code, of_kind(result, "Goal")) == (0, {"created"})
@@ -135,11 +135,13 @@ def test_an_inbox_that_shows_nothing_of_what_it_has_taken() -> None:
             edited = pushed(server, tree, ledger=ledger, dry_run=dry)
             assert (edited.code, edited.stopped, of_kind(edited, "Goal")) == (4, "", {"blocked"})
             [why] = [r.text for r in edited.remarks if r.link.kind == "Goal"]
-            assert why.startswith("the server shows a Goal in no way, and it is there: nobody can tell what it says")
+            assert why.startswith("it is there, and the server shows nothing of type Goal: nobody can tell")
             assert of_kind(edited, "CarePlan") == {"unchanged"}
         without = pushed(server, tree)
         assert (without.code, without.stopped, of_kind(without, "CarePlan")) == (4, "", {"blocked"})
         assert all(n == 1 for n in sim.versions().values())
+        pulled = command(sim, tmp_path, "pull", "{url}", "{folder}/back.json")
+        assert (pulled.exit_code, "offers no search of anything that a history" in pulled.stderr) == (4, True)
 
 
 def test_what_cannot_be_looked_for_is_not_called_absent() -> None:
@@ -156,7 +158,7 @@ def test_what_cannot_be_looked_for_is_not_called_absent() -> None:
             without = pushed(server, tree, withdraw=True)
             assert (without.code, of_kind(without, "CarePlan")) == (4, {"blocked"})
             [why] = [r.text for r in without.remarks if r.link.kind == "Goal"]
-            assert "the server offers no search of a Goal: nobody can tell whether it is there" in why
+            assert "the server offers no search of Goal: nobody can tell whether it is there" in why
 
 
 @contextmanager

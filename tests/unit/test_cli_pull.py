@@ -14,12 +14,13 @@ from mesofhir.errors import Unreachable
 from mesofhir.formats import Item
 from mesofhir.mapping import Kept, Link
 from mesofhir.records import decode
-from mesofhir.server import Server
+from mesofhir.server import Abilities, Capabilities, Server
 from mesofhir.sync import PatientNotFound
 
 SERVER = "https://fhir.example.org/r4"
 NAMESPACE = "https://clinic.example/m"
 Pulls = Callable[..., dict[str, Any]]
+SILENT = Abilities(Capabilities())
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MESOFHIR_NAMESPACE", NAMESPACE)
-    monkeypatch.setattr(Server, "abilities", lambda self: None)
+    monkeypatch.setattr(Server, "abilities", lambda self: SILENT)
 
 
 @pytest.fixture

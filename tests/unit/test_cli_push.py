@@ -18,7 +18,7 @@ from mesofhir.errors import NotAllDone, UnknownOutcome, Unreachable
 from mesofhir.formats import Item
 from mesofhir.mapping import Clinic, Link
 from mesofhir.records import TreatmentHistory
-from mesofhir.server import Server
+from mesofhir.server import Abilities, Capabilities, Server
 from mesofhir.sync import Result as Became
 from mesofhir.sync.report import Remark
 
@@ -33,7 +33,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MESOFHIR_NAMESPACE", NAMESPACE)
-    monkeypatch.setattr(Server, "abilities", lambda self: None)
+    monkeypatch.setattr(Server, "abilities", lambda self: Abilities(Capabilities()))
 
 
 class Library:
@@ -219,7 +219,7 @@ INTERRUPTED = """
     import os, signal, sys
     import mesofhir.sync as room
     from mesofhir.cli import main
-    from mesofhir.server import Server
+    from mesofhir.server import Abilities, Capabilities, Server
     from mesofhir.sync import Result
 
     def iter_push(histories, server, clinic, options):
