@@ -6,8 +6,8 @@ from mesofhir.fhir.coded import Coded, OneSystem
 from mesofhir.fhir.elements import TIME, Status, note, table
 from mesofhir.fhir.picture import Absent, Decoration, Each, Field, Row, Start
 from mesofhir.mapping.clinic import Clinic, Shape, Takes
-from mesofhir.mapping.common import HL7, SEVERITY, WITHDRAWN, coded, hl7, same
-from mesofhir.terminology import LOINC, SCT, code_set
+from mesofhir.mapping.common import HL7, SEVERITY, STATES, WITHDRAWN, coded, hl7, same
+from mesofhir.terminology import LOINC, code_set
 
 _CLINICAL, _VERIFIED = "allergyintolerance-clinical", "allergyintolerance-verification"
 _WITHDRAWN = {
@@ -78,10 +78,6 @@ def shapes(c: Clinic) -> list[Shape]:
 
 def _excluded(c: Clinic) -> list[Shape]:
     """Any other kind: an Observation that says no (pregnancy and breastfeeding as IPS and ISiK do)."""
-    lacking = {
-        "pregnancy": ("82810-3", {"not-pregnant": "60001007"}, SCT),
-        "breastfeeding": ("63895-7", {"not-breastfeeding": "LA29253-4"}, LOINC),
-    }
     contraindications = code_set("contraindications")
 
     def shape(said: dict[str, Any], takes: Takes, profiled: str = "") -> Shape:
@@ -97,16 +93,16 @@ def _excluded(c: Clinic) -> list[Shape]:
     special = [
         shape(
             {
-                "code": Coded("kind", OneSystem(LOINC, {kind: loinc}), decisive=True),
-                "valueCodeableConcept": {"coding": [{"system": system, "code": code} for code in value.values()]},
+                "code": Coded("kind", OneSystem(LOINC, {kind: state.loinc}), decisive=True),
+                "valueCodeableConcept": {"coding": [{"system": state.system, "code": state.no}]},
             },
             lambda row, kind=kind: row.get("kind") == kind,  # type: ignore[misc]
             f"{kind}-status",
         )
-        for kind, (loinc, value, system) in lacking.items()
+        for kind, state in STATES.items()
     ]
     rest = shape(
         {"code": Coded("kind", contraindications, decisive=True), "valueBoolean": False},
-        lambda row: row.get("kind") in contraindications and row.get("kind") not in {*lacking, "drug-allergy"},
+        lambda row: row.get("kind") in contraindications and row.get("kind") not in {*STATES, "drug-allergy"},
     )
     return [*special, rest]

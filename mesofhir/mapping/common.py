@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mesofhir.fhir.coded import Coded, Defined, OneSystem
 from mesofhir.fhir.picture import Both, Codec, Echo, Row
 from mesofhir.mapping.clinic import Clinic, ext
-from mesofhir.terminology import code_set
+from mesofhir.terminology import LOINC, SCT, code_set
 
 WITHDRAWN: Final = "entered-in-error"
 HL7: Final = "http://terminology.hl7.org/CodeSystem/"
+
+
+class State(NamedTuple):
+    """A state of the patient that is an Observation.
+
+    :param loinc: what is asked
+    :param system: of the two answers
+    """
+
+    loinc: str
+    system: str
+    yes: str
+    no: str
+
+
+STATES: Final = {
+    "pregnancy": State("82810-3", SCT, "77386006", "60001007"),
+    "breastfeeding": State("63895-7", LOINC, "LA29252-6", "LA29253-4"),
+}
+"""Kinds of contraindications that are states, after IPS and ISiK (clinical model, fact 22)."""
 
 
 def defined(token: str) -> Defined:

@@ -7,12 +7,11 @@ from mesofhir.fhir.coded import Coded, OneSystem, Only
 from mesofhir.fhir.elements import BOOLEAN, TEXT, TIME, Status, period, table
 from mesofhir.fhir.picture import Absent, Always, Codec, Computed, Echo, Field, Node, Row, Start
 from mesofhir.mapping.clinic import Clinic, Essential, Shape, Takes, ext
-from mesofhir.mapping.common import CERTAINTY, HL7, WITHDRAWN, coded, hl7, same, site, word
-from mesofhir.terminology import ACT_CODE, LOCAL, LOINC, SCT, code_set, issue_codes
+from mesofhir.mapping.common import CERTAINTY, HL7, STATES, WITHDRAWN, coded, hl7, same, site, word
+from mesofhir.terminology import ACT_CODE, LOCAL, LOINC, code_set, issue_codes
 
 _SEVERITY = {"absolute": "high", "relative": "moderate", "precaution": "low"}
-_OBSERVED = {"pregnancy": ("82810-3", SCT, "77386006"), "breastfeeding": ("63895-7", LOINC, "LA29252-6")}
-_ELSEWHERE = {*_OBSERVED, "anticoagulant", "drug-allergy"}
+_ELSEWHERE = {*STATES, "anticoagulant", "drug-allergy"}
 _RESOLVED = ("resolved", "remission", "inactive")
 
 
@@ -128,16 +127,16 @@ def _observations(c: Clinic) -> list[Shape]:
             "Observation",
             {
                 "status": Status("status", same(WITHDRAWN), default="final"),
-                "code": Coded("kind", OneSystem(LOINC, {kind: loinc}), decisive=True),
+                "code": Coded("kind", OneSystem(LOINC, {kind: state.loinc}), decisive=True),
                 "effectivePeriod": period("since", "until"),
                 "valueCodeableConcept": Always(
-                    {"coding": [{"system": system, "code": code}], "text": Field("finding_text", TEXT)}
+                    {"coding": [{"system": state.system, "code": state.yes}], "text": Field("finding_text", TEXT)}
                 ),
             },
             profiled=f"{kind}-status",
             takes=lambda row, kind=kind: row["kind"] == kind,  # type: ignore[misc]
         )
-        for kind, (loinc, system, code) in _OBSERVED.items()
+        for kind, state in STATES.items()
     ]
 
 

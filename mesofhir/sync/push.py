@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mesofhir.errors import InvalidInput, MesofhirError, NotAllDone, Refused, UnknownOutcome, Unreachable, UsageError
 from mesofhir.fhir.exactjson import encode
@@ -22,12 +22,13 @@ from mesofhir.sync.delivery import Witness, unwitnessed
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.fallen import Fall, fallen, file, filed, with_summaries
 from mesofhir.sync.finder import Doubled, Finder
+from mesofhir.sync.foreign import CODED
 from mesofhir.sync.ledger import Ledger, LedgerFailed
 from mesofhir.sync.merge import Verdict
 from mesofhir.sync.parts import Limits
 from mesofhir.sync.people import People
 from mesofhir.sync.plan import PEOPLE, Plan
-from mesofhir.sync.reconcile import CODED, Reconciliation
+from mesofhir.sync.reconcile import Reconciliation, wanted
 from mesofhir.sync.rekeyed import patient_before
 from mesofhir.sync.report import Result, Summary
 from mesofhir.sync.withdraw import withdraw
@@ -217,14 +218,14 @@ class _Run:
                 f"--moved{'; if the key was corrected, with --rekeyed' if before.whole else ''}",
             )
 
-    def _patients(self, window: list[_Work], kind: str) -> list[str]:
-        """The patients (``Patient/id``) of whom the EHR may hold such a resource of its own: whom it had before us; of
-        allergies all."""
-        some = [w for w in window if any(m.link.kind == kind for m in w.made)]
+    def _patients(self, window: list[_Work], kind: str) -> list[dict[str, Any]]:
+        """The patients of whom the EHR may hold such a resource of its own that matters: whom it had before us; of
+        allergies and states all."""
+        some = [w for w in window if kind in wanted(w.made)]
         links = [m.link for w in some for m in w.made if m.link.kind == "Patient"]
         people = [self.people.found[p] for p in links if p in self.people.found]
-        always = kind == "AllergyIntolerance"
-        return [f"Patient/{x['id']}" for x in people if always or self.clinic.link_of(x) is None]
+        always = kind in ("AllergyIntolerance", "Observation")
+        return [x for x in people if always or self.clinic.link_of(x) is None]
 
     def stopped(self, window: list[_Work], why: MesofhirError) -> Iterator[Result]:
         """A search for people, say, failed: that stops those who were looked for, and no others."""

@@ -253,3 +253,118 @@ def test_what_contradicts_ours_is_told(place: Place, patient: str) -> None:
     told = said(result, "beside")
     assert any(f"{refuted} of the EHR says the opposite" in x for x in told)
     assert any(f"{no_allergy} of the EHR says that no allergy is known" in x for x in told)
+
+
+# --- what is not plainly the same ---------------------------------------------------------------------------
+
+DICLOFENAC = {"system": "http://www.whocc.no/atc", "code": "M01AB05"}
+UNSURE: dict[str, Tree] = {
+    "a status in words of its own": {"clinicalStatus": {"text": "inattiva"}},
+    "doubts in words of its own": {"verificationStatus": {"text": "smentita"}},
+    "a modifier": {"modifierExtension": [{"url": "https://ehr.example/negated", "valueBoolean": True}]},
+    "two substances": {"code": {"coding": [KETOPROFEN, DICLOFENAC]}},
+}
+
+
+@pytest.mark.parametrize("how", UNSURE)
+def test_what_may_say_something_else_takes_no_allergy_of_ours_away(place: Place, patient: str, how: str) -> None:
+    name = theirs(place, patient, **UNSURE[how])
+    result = place.pushed(allergic(), create_people=False)
+    assert ("AllergyIntolerance", "P1-A") in named(result, "created")
+    assert any(name in x for x in said(result, "beside"))
+
+
+@pytest.mark.parametrize("how", UNSURE)
+def test_none_known_is_not_sent_over_what_may_be_one(place: Place, patient: str, how: str) -> None:
+    name = theirs(place, patient, **UNSURE[how])
+    tree = small(identifiers=[{"system": "urn:oid:2.999.1", "value": NUMBER}])
+    tree["exclusions"] = [{"key": "P1-U", "kind": "any-allergy"}]
+    result = place.push(tree, create_people=False)
+    assert named(result, "skipped") == [("AllergyIntolerance", "P1-U")]
+    assert any(name in x for x in said(result, "skipped"))
+
+
+@pytest.mark.parametrize("codes", [["716186003"], ["409137002", "716186003"]])
+@pytest.mark.parametrize("clinical", ["active", "inactive"])
+def test_none_known_of_the_ehr_against_ours(place: Place, patient: str, codes: list[str], clinical: str) -> None:
+    name = theirs(place, patient, clinical, code={"coding": [{"system": SCT, "code": c} for c in codes]})
+    result = place.pushed(allergic(), create_people=False)
+    assert ("AllergyIntolerance", "P1-A") in named(result, "created")
+    assert any(f"{name} of the EHR says that no allergy is known" in x for x in said(result, "beside")) == (
+        clinical == "active"
+    )
+    tree = small(identifiers=[{"system": "urn:oid:2.999.1", "value": NUMBER}])
+    tree["exclusions"] = [{"key": "P1-U", "kind": "any-allergy"}]
+    place.ehr.send("DELETE", named_resource(place, "AllergyIntolerance"))
+    assert ("AllergyIntolerance", "P1-U") in named(place.push(tree, create_people=False, ledger=None), "created")
+
+
+def named_resource(place: Place, kind: str) -> str:
+    [name] = [n for n in place.resources() if n.startswith(f"{kind}/") or n.startswith("DetectedIssue/")][:1]
+    return name
+
+
+@pytest.mark.parametrize("link", ["replaces", "seealso"])
+def test_what_stands_with_another_record_of_the_same_person(place: Place, patient: str, link: str) -> None:
+    """Merged into ours, or beside it: an allergy there is one of this patient."""
+    other = place.ehr.create({"resourceType": "Patient", "active": False})
+    name = theirs(place, other)
+    place.ehr.edit(patient, lambda x: x.update(link=[{"other": {"reference": other}, "type": link}]))
+    tree = allergic()
+    tree["exclusions"] = [{"key": "P1-U", "kind": "any-allergy"}]
+    tree["findings"], tree["allergies"] = [], []
+    result = place.push(tree, create_people=False)
+    assert named(result, "skipped") == [("AllergyIntolerance", "P1-U")]
+    result = place.pushed(allergic(), create_people=False)
+    assert ("AllergyIntolerance", "P1-A") in named(result, "created")  # it is the other record's: not referred to
+    assert any(name in x for x in said(result, "beside"))
+
+
+# --- states and exclusions ----------------------------------------------------------------------------------
+
+
+def observed(place: Place, patient: str, code: str, date: str, loinc: str = "82810-3", system: str = SCT) -> str:
+    return place.ehr.create(
+        {
+            "resourceType": "Observation", "status": "final", "subject": {"reference": patient},
+            "code": {"coding": [{"system": "http://loinc.org", "code": loinc}]}, "effectiveDateTime": date,
+            "valueCodeableConcept": {"coding": [{"system": system, "code": code}]},
+        }
+    )  # fmt: skip
+
+
+def asked(kind: str = "pregnancy", **more: Any) -> Tree:
+    tree = small(identifiers=[{"system": "urn:oid:2.999.1", "value": NUMBER}])
+    tree["exclusions"] = [{"key": "P1-U", "kind": kind, "asked": "2026-02-01"} | more]
+    return tree
+
+
+def test_that_nobody_is_pregnant_is_told_against_what_the_ehr_says(place: Place, patient: str) -> None:
+    observed(place, patient, "60001007", "2025-12-01")
+    name = observed(place, patient, "77386006", "2026-01-15")
+    for outcome in ("created", "unchanged"):
+        result = place.pushed(asked(), create_people=False)
+        assert ("Observation", "P1-U") in named(result, outcome)
+        assert [x for x in said(result, "beside") if f"the EHR says the opposite ({name})" in x]
+    observed(place, patient, "60001007", "2026-01-31")  # over by then
+    assert not said(place.pushed(asked(), create_people=False), "beside")
+
+
+def test_a_finding_is_told_against_what_the_ehr_says(place: Place, patient: str) -> None:
+    tree = asked()
+    tree["findings"] = [{"key": "P1-F", "kind": "breastfeeding", "since": "2026-01"}]
+    del tree["exclusions"]
+    name = observed(place, patient, "LA29253-4", "2026-02-03", "63895-7", "http://loinc.org")
+    assert any(name in x for x in said(place.pushed(tree, create_people=False), "beside"))
+
+
+def test_what_was_not_found_is_told_against_a_diagnosis_of_the_ehr(place: Place, patient: str) -> None:
+    coagulation = {"code": {"coding": [{"system": SCT, "code": "64779008"}]}}
+    resolved = diagnosis(place, patient, "resolved", **coagulation)
+    assert not said(place.pushed(asked("coagulation-disorder"), create_people=False), "beside")
+    name = diagnosis(place, patient, **coagulation)
+    told = said(place.pushed(asked("coagulation-disorder"), create_people=False), "beside")
+    assert len(told) == 1
+    assert name in told[0]
+    assert resolved not in told[0]
+    assert not said(place.pushed(asked("thrombocytopenia"), create_people=False), "beside")

@@ -34,7 +34,7 @@ def test_what_the_ledger_knows_costs_a_share_of_searches(place: Place) -> None:
     place.pushed(rich())
     place.pushed(rich())
     assert [line.split()[1] for line in place.requests] == [
-        f"/{kind}/_search" for kind in ("Patient", "Practitioner", "AllergyIntolerance")
+        f"/{kind}/_search" for kind in ("Patient", "Practitioner", "AllergyIntolerance", "Observation")
     ]
 
 
