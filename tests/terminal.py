@@ -1,27 +1,44 @@
-"""A real terminal for a program, and somebody who presses Ctrl-C at it. POSIX only."""
+"""A real terminal for a program, and somebody who types at it, or presses Ctrl-C. POSIX only."""
 
 import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
 import termios
 import time
+from collections.abc import Mapping, Sequence
+
+END = "\x04"
+"""Ctrl-D: the end of what is typed."""
 
 
-def on_a_terminal(*command: str, press: str = "", seconds: float = 60) -> tuple[int, str]:
+def on_a_terminal(
+    *command: str,
+    press: str = "",
+    types: Sequence[str] | None = None,
+    asked: str = r"\[y/N\]: $",
+    seconds: float = 60,
+    env: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
     """Run a program whose standard error is a real terminal; Ctrl-C as soon as what ``press`` matches is seen.
 
+    :param types: standard input is the terminal, too: what is typed there, each time that ``asked`` is seen
     :returns: its exit code, and all that the terminal was sent
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
+    given = subprocess.DEVNULL if types is None else theirs
+    process = subprocess.Popen(command, stdin=given, stdout=subprocess.DEVNULL, stderr=theirs, env=env)
     os.close(theirs)
-    seen, ends = b"", time.monotonic() + seconds
-    while time.monotonic() < ends:
+    seen, ends, waiting, heard = b"", time.monotonic() + seconds, list(types or ()), 0
+    while (left := ends - time.monotonic()) > 0:
+        if not select.select([ours], [], [], left)[0]:
+            process.kill()  # it waits for something that nobody types
+            break
         try:
             chunk = os.read(ours, 4096)
         except OSError:  # the terminal was closed
@@ -32,5 +49,8 @@ def on_a_terminal(*command: str, press: str = "", seconds: float = 60) -> tuple[
         if press and re.search(press.encode(), seen):
             process.send_signal(signal.SIGINT)
             press = ""
+        if waiting and re.search(asked.encode(), seen[heard:]):
+            heard = len(seen)
+            os.write(ours, waiting.pop(0).encode())
     os.close(ours)
     return process.wait(seconds), seen.decode()

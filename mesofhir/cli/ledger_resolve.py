@@ -20,7 +20,7 @@ from mesofhir.cli.options import (
     reading,
     remembering,
 )
-from mesofhir.cli.words import Voice
+from mesofhir.cli.words import Interrupted, Voice
 from mesofhir.errors import UnknownOutcome
 
 if TYPE_CHECKING:
@@ -32,6 +32,30 @@ _WORDS: Final = {
     "forgotten": "is forgotten: the next push sends it",
     "kept": "stays as it is",
 }
+
+
+class _Person:
+    """Whoever sits at the terminal, if anybody does.
+
+    :param assume: their answer to everything, given beforehand
+    """
+
+    def __init__(self, assume: str | None) -> None:
+        self.assume, self.there = assume, assume is None and sys.stdin.isatty()
+
+    def asked(self, what: str) -> Answer:
+        """:raises Interrupted: by Ctrl-C; after the end of input nothing more is asked, and all stays as it is"""
+        if not self.there:
+            return "forget" if self.assume == "forget" else "keep"
+        click.echo(what, err=True)
+        try:
+            return "forget" if click.confirm("  forget that it was sent?", default=False, err=True) else "keep"
+        except click.Abort as abort:
+            click.echo(err=True)
+            if not isinstance(abort.__context__, EOFError):
+                raise Interrupted("interrupted: what was answered holds, the rest stays as it is") from None
+            self.there = False
+            return "keep"
 
 
 @click.command()
@@ -73,14 +97,10 @@ def command(
     from mesofhir.sync.delivery import told
     from mesofhir.sync.resolve import resolve
 
+    person = _Person(assume)
+
     def ask(question: Question) -> Answer:
-        if assume is not None:
-            return "forget" if assume == "forget" else "keep"
-        if not sys.stdin.isatty():
-            return "keep"
-        click.echo(f"{told(question.link)} {question.what}", err=True)
-        forgotten: bool = click.confirm("  forget that it was sent?", default=False, err=True)
-        return "forget" if forgotten else "keep"
+        return person.asked(f"{told(question.link)} {question.what}")
 
     counts: Counter[str] = Counter()
     with (
