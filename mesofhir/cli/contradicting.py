@@ -21,6 +21,7 @@ class Told:
 
     :param strengths: how strong findings are that do not say it
     :param codes: the words that hold at the clinic
+    :param each: is each one told, and reported, or only how many there are?
     :param rules: rule → how often
     """
 
@@ -28,6 +29,7 @@ class Told:
     report: Report
     strengths: Strengths
     codes: Terminology
+    each: bool = True
     rules: Counter[str] = field(default_factory=Counter)
 
     def see(self, item: Item) -> None:
@@ -36,6 +38,8 @@ class Told:
 
         for c in contradictions(item.history, self.strengths, self.codes) if item.history else ():
             self.rules[c.rule] += 1
+            if not self.each:
+                continue
             places = [_where(item, fact) for fact in (c.one, c.other)]
             facts = [
                 {"table": f.table, "key": f.key, "field": f.field, "path": f.path, "where": place}
@@ -48,12 +52,14 @@ class Told:
     def end(self) -> None:
         """After the last one: how many there are."""
         total = self.rules.total()
-        if total > MOST:
+        if self.each and total > MOST:
             where = f"all in {self.report.path}" if self.report.path else "--report FILE has all"
             self.voice.say(f"contradiction: … and {total - MOST} more ({where})")
         if total:
             each = ", ".join(f"{n} × {rule}" for rule, n in sorted(self.rules.items(), key=lambda r: int(r[0][1:])))
-            self.voice.say(f"{number(total, 'contradiction')}: {each} (facts to look at; nothing is refused for them)")
+            more = "" if self.each else "; `mesofhir check` says which"
+            told = f"{number(total, 'contradiction')}: {each} (facts to look at; nothing is refused for them{more})"
+            self.voice.say(told)
 
 
 def _where(item: Item, fact: Fact) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mesofhir.cli import config, places, sources, verifying
+from mesofhir.cli import config, contradicting, places, sources, verifying
 from mesofhir.cli.ending import Ending
 from mesofhir.cli.options import (
     Connecting,
@@ -116,11 +116,14 @@ def command(
         places.source(source, reading, clinic, settings) as items,
     ):
         survey = sources.Survey(voice, written)
+        against = contradicting.Told(voice, written, places.strengths(settings), clinic.codes, each=False)
         with interruptible("nothing was sent"):
             for item in survey.of(items, "checked", items):
+                against.see(item)
                 if item.history is not None:
                     check_destination(place.said.url, item.history)
         voice.say(sources.counted(items.counts))
+        against.end()
         if not survey.valid:
             voice.say("nothing was sent")
             return InvalidInput.exit_code

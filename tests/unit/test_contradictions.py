@@ -15,6 +15,7 @@ from mesofhir.records import Fact, Strengths, contradictions, decode, faults, pl
 from mesofhir.records.contradictions import DEFAULTS, RULES
 from mesofhir.records.contradictions.page import page
 from mesofhir.records.tables import TABLES
+from mesofhir.sync import Result
 
 ROOT = Path(__file__).parents[2]
 Tree = dict[str, Any]
@@ -395,3 +396,23 @@ def test_the_hard_cases() -> None:
     trees = exactjson.decode((ROOT / "examples" / "hard-cases.json").read_bytes())
     told = {t["key"]: [(c.rule, c.one.key, c.other.key) for c in contradictions(decode(deepcopy(t)))] for t in trees}
     assert {key: found for key, found in told.items() if found} == EXPECTED
+
+
+def test_a_push_tells_how_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number with the rules, and who says more; they change neither what is sent nor how it ends."""
+    monkeypatch.setattr("mesofhir.server.Server.abilities", lambda self: None)
+    monkeypatch.setattr("mesofhir.sync.iter_push", lambda histories, *_: [Result(h.key) for h in histories])
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    source, report = tmp_path / "clinic.json", tmp_path / "report.ndjson"
+    first, second = (tree() | {"key": key, "synthetic": True} for key in ("P1", "P2"))
+    cycle(scores=[])(first)
+    source.write_bytes(exactjson.encode([first]))
+    args = ["--namespace", "https://clinic.example/m", "--report", str(report), "--dry-run"]
+    result = CliRunner().invoke(main, ["push", str(source), "https://fhir.example.org/r4", *args])
+    told = "1 contradiction: 1 × G9 (facts to look at; nothing is refused for them; `mesofhir check` says which)\n"
+    assert told in result.stderr
+    assert "pain score" not in result.stderr
+    assert b"contradiction" not in report.read_bytes()
+    source.write_bytes(exactjson.encode([second]))
+    result = CliRunner().invoke(main, ["push", str(source), "https://fhir.example.org/r4", *args])
+    assert "contradiction" not in result.stderr

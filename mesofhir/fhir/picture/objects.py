@@ -122,6 +122,8 @@ class Object(Node):
                 raise Mismatch(f"{here}: missing")
         for name in self.described & r.unclear.keys():  # every 1 wk, but twice: that is no interval of one week
             r.row.pop(name, None)
+            if (at := r.places.pop(name, "")) in r.seen:
+                r.seen.remove(at)
 
     def _get_unknown(self, part: Node, x: Any, r: Reading, path: str) -> None:
         if isinstance(part, Echo):

@@ -17,7 +17,7 @@ _HEAD: Final = """\
 `mesofhir check` reports facts of one history that stand against each other. It names both places; it advises nothing.
 A contradiction never refuses a history, never sets an exit code, and is transported as it stands: `error` and
 `warning` are levels of the report. What is not stated, unknown or withdrawn stands against nothing. This page is made
-from the rules themselves.
+from the rules themselves. `mesofhir push` tells how many there are in what it sends, by rule.
 
 | rule | severity | what stands against what | fields |
 |---|---|---|---|"""
