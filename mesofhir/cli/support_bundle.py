@@ -173,7 +173,7 @@ def remembered(place: Place, general: General, settings: Config) -> dict[str, An
 
 def _ledger(place: Place, general: General, settings: Config) -> dict[str, Any]:
     """How much of what state, and what is not done: records as the ledger knows them, by keyed hashes."""
-    from mesofhir.sync.ledger import look
+    from mesofhir.sync.ledger_look import look
 
     if not (general.namespace or settings.namespace):
         return {"ledger": "not looked for: no namespace was named"}

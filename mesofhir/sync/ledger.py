@@ -16,24 +16,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
-from platformdirs import user_data_path
+from filelock import FileLock
 
 from mesofhir.errors import NotAllDone, UsageError
 from mesofhir.mapping import Link
 from mesofhir.mapping.saying import Values
+from mesofhir.sync.ledger_files import key_of, key_path, locked, touch
 from mesofhir.sync.merge import Tokens
 
 State = Literal["pending", "done", "unchanged", "refused", "unknown"]
@@ -59,10 +57,6 @@ _SCHEMA: Final = """
 _SELECT: Final = (
     "SELECT record, type, state, id, version, patient, base, sought, method, step, at FROM resource"
 )
-
-
-class LedgerBusy(NotAllDone):
-    """Another push is using the ledger."""
 
 
 class LedgerFailed(NotAllDone):
@@ -94,55 +88,6 @@ class Entry:
     at: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True)
-class Look:
-    """What a ledger says, to be told.
-
-    :param counts: state → how many resources
-    :param open: what is pending, unknown or refused: the hash of the record, type, state, id, version, method, step,
-        time
-    """
-
-    server: str
-    namespace: str
-    counts: dict[str, int]
-    open: list[dict[str, str]]
-    interrupted: bool
-
-
-def look(path: Path) -> Look:
-    """Look at a ledger, also while a push is using it.
-
-    :raises UsageError: it is none
-    """
-    names = ("record", "type", "state", "id", "version", "method", "step", "at")
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
-            about = dict(db.execute("SELECT name, value FROM about"))
-            counts = dict(db.execute("SELECT state, count(*) FROM resource GROUP BY state"))
-            rows = db.execute(
-                "SELECT record, type, state, id, version, method, step, at FROM resource "
-                "WHERE state IN ('pending', 'unknown', 'refused') ORDER BY state, at, type, record"
-            ).fetchall()
-            said = about["server"], about["namespace"]
-    except (sqlite3.Error, KeyError) as error:
-        raise UsageError(f"{path}: not a ledger ({error})") from None
-    states = {state: counts.get(state, 0) for state in STATES}
-    return Look(*said, states, [dict(zip(names, row, strict=True)) for row in rows], "running" in about)
-
-
-def folder() -> Path:
-    """Where ledgers are, if nobody says otherwise: in the user's data folder."""
-    return user_data_path("mesofhir") / "ledgers"
-
-
-def default_path(url: str, namespace: str) -> Path:
-    """Where the ledger of a server and a namespace is, if nobody says otherwise."""
-    host = "".join(c if c.isalnum() or c in ".-" else "-" for c in urlsplit(url).netloc.rpartition("@")[2])
-    name = hashlib.sha256(f"{url}\n{namespace}".encode()).hexdigest()[:12]
-    return folder() / f"{host}-{name}.sqlite"
-
-
 class Ledger:
     """The ledger of a server and a namespace. A context manager; safe to use from several threads.
 
@@ -163,8 +108,8 @@ class Ledger:
             self._db = self._opened(":memory:", about)
             return
         try:
-            self._lock = _locked(self.path, patience)
-            self._key, self.lost = _key_of(self.path)
+            self._lock = locked(self.path, patience)
+            self._key, self.lost = key_of(self.path)
             self._db = self._opened(str(self.path), about)
         except OSError as error:
             self.close()
@@ -174,8 +119,8 @@ class Ledger:
             raise
 
     def _opened(self, name: str, about: Mapping[str, str]) -> sqlite3.Connection:
-        if self.path is not None and not self.path.exists():
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        if self.path is not None:
+            touch(self.path)
         try:
             db = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
             db.execute("PRAGMA journal_mode = WAL")
@@ -193,7 +138,7 @@ class Ledger:
                 raise UsageError(f"the ledger {name} is of another {key} ({found[key]}); name another file")
         if found["check"] != check:
             db.close()
-            raise UsageError(f"the ledger {name} and its key {_key_path(Path(name))} do not belong together")
+            raise UsageError(f"the ledger {name} and its key {key_path(Path(name))} do not belong together")
         return db
 
     def __enter__(self) -> Ledger:
@@ -371,47 +316,6 @@ def _entry(
 def settled(entry: Entry, state: State, **more: Any) -> Entry:
     """An entry of which it is known what became of it."""
     return replace(entry, state=state, sought=None, **more)
-
-
-def _locked(path: Path, patience: float) -> FileLock:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600))  # FileLock waits for what nobody may write
-    lock = FileLock(f"{path}.lock", timeout=patience, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise LedgerBusy(
-            f"another push is using the ledger {path}; nothing was sent. Push again when it is done, or name another "
-            "ledger with --ledger"
-        ) from None
-    return lock
-
-
-def _key_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.key")
-
-
-def _key_of(path: Path) -> tuple[bytes, str]:
-    """The key of a ledger, made with it; and why an old one is of no use any more."""
-    place, lost = _key_path(path), ""
-    if path.exists() and not place.exists():
-        old = path.with_name(f"{path.name}.lost-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                Path(f"{path}{suffix}").rename(f"{old}{suffix}")
-        lost = f"the key of the ledger is gone ({place}): what it knew cannot be read any more, and is kept as {old}"
-    if not place.exists():
-        made = place.with_name(f"{place.name}.new")  # there whole, or not at all: the disk may be full
-        made.unlink(missing_ok=True)
-        with os.fdopen(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(place)
-    key = place.read_bytes()
-    if len(key) != 32:
-        raise UsageError(f"{place}: not the key of a ledger; expected 32 bytes")
-    return key, lost
 
 
 def _loaded(text: str | None) -> Any:

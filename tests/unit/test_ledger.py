@@ -13,7 +13,9 @@ import pytest
 
 from mesofhir.errors import UsageError
 from mesofhir.mapping import Link
-from mesofhir.sync.ledger import Entry, Ledger, LedgerBusy, LedgerFailed, default_path, look
+from mesofhir.sync.ledger import Entry, Ledger, LedgerFailed
+from mesofhir.sync.ledger_files import LedgerBusy, default_path
+from mesofhir.sync.ledger_look import look
 
 URL, NAMESPACE = "https://fhir.example.org/r4", "https://clinic.example/m"
 LINK = Link("Procedure", "sessions", "S1")
