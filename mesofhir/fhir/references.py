@@ -46,6 +46,22 @@ def renamed(x: Any, name: Callable[[str], str | None]) -> Any:
     return out
 
 
+def completed(x: Any, name: Callable[[str, dict[str, Any]], str | None]) -> Any:
+    """``x`` with a literal in each reference by type and identifier alone that has a name; ``x`` is left as it is.
+
+    :param name: the literal for a type and an identifier; None leaves the reference as it is
+    """
+    if isinstance(x, list):
+        return [completed(y, name) for y in x]
+    if not isinstance(x, dict):
+        return x
+    kind, identifier = x.get("type"), x.get("identifier")
+    if isinstance(kind, str) and isinstance(identifier, dict) and "reference" not in x:
+        literal = name(kind, identifier)
+        return {"reference": literal, **x} if literal else x
+    return {k: completed(v, name) if isinstance(v, dict | list) else v for k, v in x.items()}
+
+
 def without(x: Any, gone: Callable[[dict[str, Any]], bool]) -> Any:
     """``x`` without the References that are ``gone``, and without what they leave empty; None if that is all of it."""
     if isinstance(x, list):

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from mesofhir.fhir.picture import changes, unaccounted
-from mesofhir.fhir.references import without
+from mesofhir.fhir.references import completed, without
 from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import World, tail
@@ -116,6 +116,7 @@ class Judge:
             return Decision(m.link, "unchanged", base={**(base or {}), **self.known(m)})
         then = self.keys(said_again(x, self.clinic) if is_taken_back(x) else x)
         then = without(then, partial(self.leads_to, gone)) if gone else then
+        then, alone = completed(then, self._name), then
         if self.clinic.link_of(then) != m.link:
             return blocked(m.link, "no longer carries our identifier", base)
         found = self._said(m, then)
@@ -142,6 +143,8 @@ class Judge:
         merged = _undone(m, merged, final)
         remarks = [*self._told(m, found, merged, conflicts), *_more(m, final), *_gone_along(m, found, x, sent)]
         remarks += [Remark(m.link, "left", why, path) for path, why in left]
+        if then != alone:
+            remarks.append(Remark(m.link, "linked", "referred by identifier alone to what is on the server by now"))
         after = {n: t for n, t in agreed(ours, base, merged).items() if n[0] != "@" or n in ours}
         after |= {name: t for name, t in self.known(m).items() if name in MARKS}
         if sent == x:
@@ -195,6 +198,11 @@ class Judge:
                 yield Remark(m.link, "kept", f"`{field}` was changed on the server: theirs stays", path)
             elif v is Verdict.OURS and name in conflicts:
                 yield Remark(m.link, "replaced", f"`{field}`: the clinic's took the place of theirs (--ours)", path)
+
+    def _name(self, kind: str, identifier: Resource) -> str | None:
+        """What the server calls a resource of ours."""
+        link = self.clinic.link(kind, identifier)
+        return None if link is None else self.names.get(f"{kind}/{self.clinic.handle(link)}")
 
     def leads_to(self, gone: Set[str], reference: Resource) -> bool:
         """Is it a reference of ours to one of these?"""

@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from mesofhir.errors import UnknownOutcome
+from mesofhir.fhir.references import literals
 from mesofhir.mapping import Link, Made
 from mesofhir.server import Server
 from mesofhir.sync.change import is_taken_back
-from mesofhir.sync.decision import MARKS, Decision
+from mesofhir.sync.decision import MADE, MARKS, Decision
 from mesofhir.sync.delivery import Sent, Write, version_of
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.former import said
@@ -40,6 +41,7 @@ class LedgerJournal:
     :ivar entries: what is known of them
     :ivar sought: the decisions that are being sent
     :ivar versions: the version of each that was read
+    :ivar going: what we call the resources that are to be on the server
     :ivar whose: the patient, as the ledger calls them
     """
 
@@ -52,9 +54,11 @@ class LedgerJournal:
     entries: dict[Link, Entry] = field(default_factory=dict)
     sought: dict[Link, Decision] = field(default_factory=dict)
     versions: dict[Link, str] = field(default_factory=dict)
+    going: Set[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.whose = self.ledger.record(self.notes.patient.table, self.notes.patient.key)
+        self._of = {m.link: m for m in self.made}
 
     # --- what is known ------------------------------------------------------------------------------------
 
@@ -78,6 +82,8 @@ class LedgerJournal:
         :param guarded: what is done next does no harm if a create of before arrives after it
         :returns: those of which nobody can tell: see :meth:`doubt`
         """
+        links = list(links)
+        self.going = frozenset(self.notes.handles[link] for link in links if link in self.notes.handles)
         self.entries |= self.ledger.known(links)
         return self.settle([link for link, e in self.entries.items() if e.state in OPEN], guarded=guarded)
 
@@ -117,7 +123,7 @@ class LedgerJournal:
         """Does it say what was sent?"""
         if e.method == "withdraw":
             return is_taken_back(x)
-        m = next((m for m in self.made if m.link == link), None)
+        m = self._of.get(link)
         then = None if m is None else said(x, m, link)
         theirs = {} if then is None else self.ledger.tokens(link, then.values)
         return e.sought is not None and same({n: t for n, t in e.sought.items() if t and n not in MARKS}, theirs)
@@ -140,6 +146,14 @@ class LedgerJournal:
         if missing:
             raise self.notes.lost(missing, f"{len(missing)} of {len(lost)} resources are not there (yet)")
         return others
+
+    def _met(self, link: Link, base: Tokens | None) -> Tokens | None:
+        """What both sides say by now: not all that we would write, as long as it refers by identifier alone to what
+        goes to the server and was refused there, say. So it is looked at again by the next push."""
+        m, names = self._of.get(link), self.notes.names
+        if m is None or base is None or names.keys() >= literals(m.resource) & self.going:
+            return base
+        return {name: t for name, t in base.items() if name != MADE}
 
     # --- of a delivery ------------------------------------------------------------------------------------
 
@@ -165,7 +179,7 @@ class LedgerJournal:
             logical = s.write.id or str((s.resource or {}).get("id", ""))
             known = e or Entry("pending", patient=self.whose)
             if s.fate in ("created", "updated"):
-                base = self.sought[link].base
+                base = self._met(link, self.sought[link].base)
                 now[link] = settled(known, "done", id=logical, version=s.version, base=base)
             elif s.fate == "found":
                 now[link] = settled(known, "done", id=logical, version=s.version)
@@ -201,8 +215,8 @@ class LedgerJournal:
         references = self.notes.result.references
         for d in decisions:
             if d.write is None and d.base is not None and references.get(d.link):
-                logical = references[d.link].partition("/")[2]
-                done[d.link] = Entry("unchanged", logical, self.versions.get(d.link, ""), self.whose, d.base)
+                logical, base = references[d.link].partition("/")[2], self._met(d.link, d.base)
+                done[d.link] = Entry("unchanged", logical, self.versions.get(d.link, ""), self.whose, base)
         self.refresh(done)
 
     def refresh(self, entries: Mapping[Link, Entry]) -> None:

@@ -68,7 +68,8 @@ class Remark:
         list holds what the clinic does not state), ``differs`` (what belongs to the EHR says something else),
         ``beside`` (the EHR has one of the same code, or says the opposite; ours is sent), ``moved`` (it was another
         patient's), ``rekeyed`` (it went by another key), ``unstated`` (the clinic states it no more, and it stands
-        there), ``server`` (the server's own words), or an outcome that needs a reason
+        there), ``linked`` (what it refers to was not there and is now), ``server`` (the server's own words), or an
+        outcome that needs a reason
     :param path: the place in the resource
     """
 

@@ -7,13 +7,14 @@ All on a real server, with a proxy before it that says something else at the one
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from mesofhir.fhir.references import literals
 from mesofhir.mapping import Clinic
-from mesofhir.server import Retry
+from mesofhir.server import EntryResult, Retry, find_preset
 from mesofhir.sync import Result
-from tests.contract.harness import Ehr, Place, client, named, outcomes
+from tests.contract.harness import Ehr, Place, bundles, client, named, outcomes
 from tests.contract.histories import Tree, rich, small
 from tests.faults.fault_server import Exchange
 from tests.faults.proxy import Proxy, Script, what
@@ -104,6 +105,47 @@ def test_none_known_is_not_sent_over_an_allergy_that_a_bad_answer_hid(place: Pla
     assert result.code == (code or 4)
     assert ("AllergyIntolerance", "P1-U") in named(result, "refused" if code else "skipped")
     assert not [x for x in place.resources().values() if x["resourceType"] == "AllergyIntolerance"]
+
+
+# --- a refusal that was none ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_what_was_refused_for_a_moment_is_referred_to_later(place: Place, ledger: bool) -> None:
+    """Where each goes for itself, a refusal is not the others' concern: they name the refused by its identifier. That is
+    mended when it is there."""
+
+    def refuse(send: Any, entries: Any, type: str) -> Any:
+        some = [e for e in entries if "P1-Y1" not in str(e["resource"]["identifier"])]
+        done = iter(send(some, type) if some else ())
+        return [next(done) if e in some else EntryResult(422) for e in entries]
+
+    preset = find_preset("hapi")
+    assert preset is not None
+    with client(place.fhir, preset=msgspec.structs.replace(preset, transaction=False)) as server:
+        with bundles(server, refuse):
+            refused = place.push(rich(), server=server)
+        assert refused.code == 4
+        assert len(named(refused, "refused")) > 1
+        assert unlinked(place)
+        if not ledger:
+            place.lose_ledger()
+        mended = place.pushed(rich(), server=server)
+        assert not unlinked(place)
+        assert {r.kind for r in mended.remarks if mended.outcomes[r.link] == "changed"} == {"linked"}
+        assert outcomes(place.pushed(rich(), server=server)) == {"found": 2, "unchanged": 30}
+
+
+def unlinked(place: Place) -> list[str]:
+    """References by identifier alone."""
+    found, waiting = [], [*place.resources().values()]
+    while waiting:
+        x = waiting.pop()
+        if isinstance(x.get("identifier"), dict) and "type" in x and "reference" not in x:
+            found.append(str(x))
+        for y in x.values():
+            waiting += [z for z in (y if isinstance(y, list) else [y]) if isinstance(z, dict)]
+    return found
 
 
 # --- an answer that is lost, and then the one about it ------------------------------------------------------
