@@ -112,8 +112,8 @@ def test_none_known_is_not_sent_over_an_allergy_that_a_bad_answer_hid(place: Pla
 
 @pytest.mark.parametrize("ledger", [True, False])
 def test_what_was_refused_for_a_moment_is_referred_to_later(place: Place, ledger: bool) -> None:
-    """Where each goes for itself, a refusal is not the others' concern: they name the refused by its identifier. That is
-    mended when it is there."""
+    """Where each goes for itself, a refusal is not the others' concern: they name the refused by its identifier. That
+    is mended when it is there."""
 
     def refuse(send: Any, entries: Any, type: str) -> Any:
         some = [e for e in entries if "P1-Y1" not in str(e["resource"]["identifier"])]
