@@ -12,10 +12,11 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
-from mesofhir.errors import MesofhirError, NotAllDone, Refused, UnknownOutcome
+from mesofhir.errors import MesofhirError, NotAllDone, Refused, UnknownOutcome, Unreachable
 from mesofhir.fhir.references import literals, renamed
 from mesofhir.mapping import Clinic, Link
 from mesofhir.server import Issue, Server, TooLarge, TransactionFailed
@@ -162,11 +163,16 @@ class Delivery:
         there = self._there(creates, self.blind(creates))
         out = self._told([*there.values()])
         creates = [w for w in creates if w.link not in there]
-        for some, send in ((creates, self._create), (updates, self._update)):
-            for step, wave in self._waves(some):
-                for part in self._parts(wave, step):
-                    out += [Sent(w, "untried") for w in part] if any(map(stops, out)) else send(part, step)
-        self._not_doubled([s.write for s in out if s.fate == "created"])
+        try:
+            for some, send in ((creates, self._create), (updates, self._update)):
+                for step, wave in self._waves(some):
+                    for part in self._parts(wave, step):
+                        out += [Sent(w, "untried") for w in part] if any(map(stops, out)) else send(part, step)
+        except (Refused, Unreachable):
+            with suppress(Refused, Unreachable):  # what was made before is known from now on, and not looked for again
+                self._not_doubled(out)
+            raise
+        self._not_doubled(out)
         return out
 
     def _waves(self, writes: Sequence[Write]) -> Iterator[tuple[Step, list[Write]]]:
@@ -197,8 +203,9 @@ class Delivery:
         kinds = {w.link.kind for w in writes}
         return {kind for kind in kinds if self.plan.of(kind).blind} | self.finder.blind(kinds)
 
-    def _not_doubled(self, created: Sequence[Write]) -> None:
+    def _not_doubled(self, sent: Sequence[Sent]) -> None:
         """:raises Doubled: another made one of these between our search and our create"""
+        created = [s.write for s in sent if s.fate == "created"]
         blind = self.blind(created)
         self.finder.only([w.link for w in created if w.link.kind in blind], self.subject)
 

@@ -148,6 +148,29 @@ def unlinked(place: Place) -> list[str]:
     return found
 
 
+def test_what_was_doubled_before_the_server_went_away_is_told(place: Place) -> None:
+    """Without conditional creates a create that the network repeats makes two; that is seen when all is sent, also if
+    all cannot be sent: what the ledger knows from then on is not looked for again."""
+    preset = find_preset("hapi")
+    assert preset is not None
+    preset = msgspec.structs.replace(preset, transaction=False, batch=False)
+    preset = msgspec.structs.replace(preset, others=msgspec.structs.replace(preset.others, conditional_create=False))
+    met: list[str] = []
+
+    def script(n: int, exchange: Exchange) -> str:
+        if exchange.command != "POST" or exchange.path.endswith(("_search", "/Patient")) or len(met) == 2:
+            return ""
+        met.append("twice" if not met else "redirect")
+        return met[-1]
+
+    with Proxy(place.fhir.url, script) as proxy, client(FhirServer("hapi", proxy.url), preset=preset) as server:
+        result = place.push(small(), server=server)
+    assert met == ["twice", "redirect"]
+    [doubled] = [link for link, n in place.links().items() if n > 1]
+    assert result.outcomes[doubled] == "blocked"
+    assert "carry one key of ours" in result.stopped
+
+
 # --- an answer that is lost, and then the one about it ------------------------------------------------------
 
 
