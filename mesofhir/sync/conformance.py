@@ -77,8 +77,9 @@ def install(
 
     :param dry_run: only look what would be done
     :param say: told of each resource as soon as it is done
-    :raises Unreachable: the server cannot be asked
+    :raises Unreachable: the server cannot be asked, or not by us
     """
+    server.abilities()  # from here on nothing is asked that it does not offer
     found = {kind: _held(server, kind, package) for kind in ORDER if package.of(kind)}
     out = []
     for resource in ordered(package):

@@ -71,8 +71,9 @@ class ServerJudge:
 
     def __init__(self, server: Server, clinic: Clinic) -> None:
         self.server, self.clinic = server, clinic
+        server.abilities()  # from here on nothing is asked that it does not offer
         shown = self._shown()
-        self.bundles = shown and self._knows(self._whole, [_GOOD, _BAD])
+        self.bundles = shown and self._knows_whole()
         if not self.bundles and not (shown and self._knows(self._single, [_GOOD, _BAD])):
             raise ProfilesUnknown(
                 f"{server.url} does not judge by the profiles of mesofhir: `mesofhir profiles install` puts them "
@@ -85,6 +86,13 @@ class ServerJudge:
             return any(self.server.search("StructureDefinition", [("url", _GOOD["meta"]["profile"][0])], count=1))
         except Refused:
             return True
+
+    def _knows_whole(self) -> bool:
+        """Does it judge a Bundle of them? One that has no ``$validate`` of Bundles may have those of the types."""
+        try:
+            return self._knows(self._whole, [_GOOD, _BAD])
+        except Refused:
+            return False
 
     def _knows(self, ask: Any, probes: list[Resource]) -> bool:
         try:

@@ -246,6 +246,17 @@ def test_a_patient_who_cannot_be_looked_for(patients: str, tmp_path: Path) -> No
         assert (withdrawn.code, of_kind(withdrawn, "Goal")) == (4, {"blocked"})
 
 
+def test_other_commands_keep_to_the_statement_too(tmp_path: Path) -> None:
+    """A server of all that we write, and of no profiles and no validation: it is not asked for them."""
+    with running(odd("any")) as (sim, _):
+        checked = command(sim, tmp_path, "check", "{folder}/clinic.json", "--server", "{url}")
+        assert (checked.exit_code, "$validate" in checked.stderr) == (4, True)
+        installed = command(sim, tmp_path, "profiles", "install", "{url}")
+        assert installed.exit_code == 4
+        assert "the server does not declare search-type of StructureDefinition" in installed.stdout
+        assert {r.path for r in sim.requests} == {"/fhir/metadata"}
+
+
 def test_a_server_without_read_is_searched_before_a_change() -> None:
     with running(Kind("no read", people_and(("create", "update", "search-type")))) as (sim, server):
         with Ledger(None, server.url, CLINIC.namespace) as ledger:

@@ -25,7 +25,7 @@ from tests.simulated.harness import (
     pushed,
     running,
 )
-from tests.simulated.vendors import ATHENA, DANISH, EPIC, HAPI, ORACLE, READ_ONLY, VENDORS
+from tests.simulated.vendors import ATHENA, DANISH, EPIC, HAPI, ORACLE, PUBLIC, READ_ONLY, VENDORS
 
 
 def provisional() -> dict[str, Any]:
@@ -59,6 +59,27 @@ def test_a_server_that_takes_all(name: str) -> None:
         [item] = pull(server)
         assert not item.kept
         assert item.sources.keys() == result.outcomes.keys()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_servers_for_everybody_without_a_preset(name: str) -> None:
+    """All of it goes, once; a change goes, once; it comes back as it went, and is withdrawn."""
+    with running(PUBLIC[name]) as (sim, server):
+        tree = rich()
+        result = pushed(server, tree)
+        assert (result.code, set(became(result))) == (0, {"created"})
+        again(sim, server, tree, result)
+        record(tree, "goals")["text"] = "NRS sotto 2"
+        for dry in (True, False):
+            changed = pushed(server, tree, dry_run=dry)
+            assert (changed.code, of_kind(changed, "Goal"), changed.stopped) == (0, {"changed"}, "")
+            assert became(changed)["changed"] == 1
+        again(sim, server, tree, changed)
+        [item] = pull(server)
+        assert not item.kept
+        assert item.sources.keys() == result.outcomes.keys()
+        withdrawn = pushed(server, tree, withdraw=True)
+        assert (withdrawn.code, became(withdrawn)["withdrawn"]) == (0, 30)
 
 
 def test_epic_like() -> None:

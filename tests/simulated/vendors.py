@@ -78,3 +78,58 @@ HAPI = Kind(
     stale=409,
 )
 VENDORS = {kind.name: kind for kind in (EPIC, ORACLE, ATHENA, READ_ONLY, DANISH, HAPI)}
+
+WRITTEN = ("create", "read", "update", "delete", "search-type", "history-instance")
+PUBLIC = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "medplum-like",  # versions are shown, and If-Match is not promised
+            statement(
+                dict.fromkeys(OURS, WRITTEN), system=["transaction", "batch"], conditionalCreate=True,
+                versioning="versioned", readHistory=True, updateCreate=False,
+            ),
+        ),
+        Kind(
+            "azure-like",  # in the older of its services no transactions
+            statement(
+                dict.fromkeys(OURS, WRITTEN), system=["batch"], params=("_id", "_lastUpdated", "identifier", "patient"),
+                conditionalCreate=True, versioning="versioned", updateCreate=True,
+            ),
+        ),
+        Kind(
+            "google-like",
+            statement(
+                dict.fromkeys(OURS, WRITTEN), system=["transaction", "batch", "search-system"], conditionalCreate=True,
+                versioning="versioned-update", referencePolicy=["enforced"],
+            ),
+            page=10,
+        ),
+        Kind(
+            "healthlake-like",  # nothing conditional: all is searched for first
+            statement(
+                dict.fromkeys(OURS, WRITTEN), system=["batch", "transaction"], conditionalCreate=False,
+                versioning="versioned", updateCreate=True,
+            ),
+            entries=160,
+            integrity=False,
+        ),
+        Kind(
+            "fhir-works-like",  # it lists no search parameters
+            statement(
+                dict.fromkeys(OURS, WRITTEN), system=["transaction"], params=None, conditionalCreate=False,
+                versioning="versioned",
+            ),
+        ),
+        Kind(
+            "ibm-like",  # of versions its statement said nothing for years
+            statement(dict.fromkeys(OURS, WRITTEN), system=["batch", "transaction"], conditionalCreate=True),
+        ),
+        Kind(
+            "kodjin-like",  # neither bundles nor conditions
+            statement(dict.fromkeys(OURS, CHANGES), system=[], conditionalCreate=False, versioning="versioned-update"),
+            echoes=False,
+        ),
+    )
+}  # fmt: skip
+"""Servers for everybody that take all: what differs between their public statements, as documented."""

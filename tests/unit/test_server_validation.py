@@ -10,7 +10,7 @@ from mesofhir.errors import Refused
 from mesofhir.fhir.references import literals
 from mesofhir.formats import Item, read
 from mesofhir.mapping import Clinic
-from mesofhir.server import Finding, Issue
+from mesofhir.server import Abilities, Capabilities, Finding, Issue
 from mesofhir.server.answers import Answer
 from mesofhir.server.validation import read_findings
 from mesofhir.sync.validating import ProfilesUnknown, ServerJudge
@@ -91,7 +91,11 @@ class Fake:
         self, *, looks_into_bundles: bool = True, profiles: bool = True, reads: bool = True, shows: bool | None = True
     ) -> None:
         self.looks, self.profiles, self.reads, self.shows = looks_into_bundles, profiles, reads, shows
+        self.bundles = True
         self.asked: list[Resource] = []
+
+    def abilities(self) -> Abilities:
+        return Abilities(Capabilities())
 
     def search(self, kind: str, params: list[tuple[str, str]], *, count: int) -> Iterator[Resource]:
         if self.shows is None:
@@ -102,6 +106,8 @@ class Fake:
         self.asked.append(resource)
         if resource["resourceType"] != "Bundle":
             return self._judge(resource, None)
+        if not self.bundles:
+            raise Refused("no $validate of a Bundle", 405)
         entries = resource["entry"]
         if len(entries) > 2 and not self.reads:
             return [Finding(None, "$", "", Issue("error", "processing", (), "Failed to parse request body", ""))]
@@ -146,6 +152,14 @@ def test_a_validator_is_not_asked_for_profiles_that_the_server_does_not_show() -
     with pytest.raises(ProfilesUnknown, match="mesofhir profiles install"):
         ServerJudge(fake, CLINIC)  # type: ignore[arg-type]
     assert fake.asked == []
+
+
+def test_a_server_that_validates_resources_and_no_bundles(item: Item) -> None:
+    fake = Fake()
+    fake.bundles = False
+    judge = ServerJudge(fake, CLINIC)  # type: ignore[arg-type]
+    assert not judge.bundles
+    assert list(judge.judge(item)) == []
 
 
 def test_a_server_that_cannot_be_searched_is_tried() -> None:
