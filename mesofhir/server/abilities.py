@@ -39,6 +39,8 @@ _RELEASES: Final = ("4.0.", "4.3.")
 """What we write, R4 (4.0.1), is read by a server of R4B as it stands; not by one of STU3, R5 or a draft."""
 _RESULT: Final = frozenset({"_count", "_sort", "_summary", "_total", "_elements", "_format", "_pretty"})
 """Parameters about how a result looks: they are in no list of search parameters."""
+_NAMES: Final = frozenset({"identifier", "url"})
+"""What the conditions of our creates go by: a record by its identifier, a definition by its URL."""
 NOT_LISTED: Final = "not listed"
 
 
@@ -177,7 +179,7 @@ class Abilities:
             return self._bundle(method, body or {})
         if parts[0].startswith(("$", "_", "metadata", ".well-known")):
             return self._of_the_base(parts[0])
-        conditions = {name.lower() for name in headers or ()}
+        conditions = {name.lower(): value for name, value in (headers or {}).items()}
         named = [*parse_qsl(query, keep_blank_values=True), *form]
         return self._of_a_type(method, parts, [name for name, _ in named], conditions)
 
@@ -207,7 +209,7 @@ class Abilities:
         if params is not None and known.search is not None:
             params &= known.search
         condition = settled("conditional create", said.conditional_create, known.conditional_create)
-        if condition and params is not None and "identifier" not in params:
+        if condition and params is not None and not params & _NAMES:
             condition = Settled(False, "no search by identifier")  # whatever the condition is, it would not be ours
         return TypeAbilities(
             said.name,
@@ -229,7 +231,7 @@ class Abilities:
             return ""
         return f"the server does not declare {part}"
 
-    def _of_a_type(self, method: str, parts: Sequence[str], names: Sequence[str], conditions: set[str]) -> str:
+    def _of_a_type(self, method: str, parts: Sequence[str], names: Sequence[str], conditions: Mapping[str, str]) -> str:
         kind = self.of(parts[0])
         asked = _interaction(method, parts[1:])
         if asked.startswith("$"):
@@ -242,6 +244,9 @@ class Abilities:
             return f"the server does not declare a search of {parts[0]} by {unknown[0]}" if unknown else ""
         if "if-none-exist" in conditions and not kind.conditional_create:
             return f"the server does not declare a conditional create of {parts[0]}"
+        for name, _ in parse_qsl(conditions.get("if-none-exist", "")):
+            if kind.params is not None and name not in kind.params:
+                return f"the server does not declare a search of {parts[0]} by {name}"
         if "if-match" in conditions and kind.if_match.can is False:
             return f"the server keeps no versions of {parts[0]}"
         return ""
@@ -259,7 +264,7 @@ class Abilities:
     def _entry(self, entry: Mapping[str, Any]) -> str:
         request = entry.get("request", {})
         named = {"ifNoneExist": "If-None-Exist", "ifMatch": "If-Match"}
-        conditions = {header: "" for name, header in named.items() if name in request}
+        conditions = {header: str(request[name]) for name, header in named.items() if name in request}
         return self.refusal(str(request.get("method")), str(request.get("url")), headers=conditions)
 
 

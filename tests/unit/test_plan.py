@@ -242,6 +242,7 @@ SOME = (
         ("GET", "metadata", {}, True),
         ("POST", "CarePlan", {}, True),
         ("POST", "CarePlan", {"headers": {"If-None-Exist": "identifier=a"}}, True),
+        ("POST", "CarePlan", {"headers": {"If-None-Exist": "url=a"}}, False),  # that it cannot look for
         ("POST", "Goal", {"headers": {"If-None-Exist": "identifier=a"}}, False),
         ("PUT", "CarePlan/1", {"headers": {"If-Match": 'W/"1"'}}, True),
         ("PUT", "Goal/1", {"headers": {"If-Match": 'W/"1"'}}, False),
