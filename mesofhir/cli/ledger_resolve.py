@@ -94,8 +94,8 @@ def command(
     settings = config.load(general.config)
     place = places.place(server, connecting, settings)
     clinic = place.clinic(places.clinic(general, settings), settings, voice.say)
-    from mesofhir.sync.delivery import told
     from mesofhir.sync.resolve import resolve
+    from mesofhir.sync.writes import told
 
     person = _Person(assume)
 

@@ -12,7 +12,7 @@ from mesofhir.errors import MesofhirError, NotAllDone
 
 if TYPE_CHECKING:
     from mesofhir.server import Server
-    from mesofhir.sync.delivery import Witness
+    from mesofhir.sync.writes import Witness
 
 option: Final = click.option(
     "--verify/--no-verify", default=None,
@@ -39,7 +39,7 @@ class Verifying:
     @property
     def witness(self) -> Witness:
         """Who is given what is sent."""
-        from mesofhir.sync.delivery import unwitnessed
+        from mesofhir.sync.writes import unwitnessed
 
         return self._verify.note if self.on else unwitnessed
 

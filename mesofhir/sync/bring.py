@@ -15,7 +15,6 @@ from functools import partial
 from mesofhir.mapping import Link, Made
 from mesofhir.sync.change import given_up
 from mesofhir.sync.deciding import decisions
-from mesofhir.sync.delivery import TRIES, Contended, told, wait
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.fallen import Fall
 from mesofhir.sync.look import Gone, offer, read
@@ -25,6 +24,7 @@ from mesofhir.sync.plan import DOCUMENT, PEOPLE, Step
 from mesofhir.sync.reconcile import Reconciliation
 from mesofhir.sync.rekeyed import keys
 from mesofhir.sync.report import DONE
+from mesofhir.sync.writes import TRIES, Contended, told, wait
 
 
 def bring(

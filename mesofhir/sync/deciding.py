@@ -15,11 +15,11 @@ from mesofhir.mapping import Link, Made
 from mesofhir.server import Server
 from mesofhir.sync.change import no_longer
 from mesofhir.sync.decision import Decision, blocked
-from mesofhir.sync.delivery import version_of
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.former import said, still, suspects
 from mesofhir.sync.look import Held
 from mesofhir.sync.report import Remark
+from mesofhir.sync.writes import version_of
 
 MOST_VERSIONS: Final = 50
 """How far back the history of a resource is read for a version that is proven to be ours."""

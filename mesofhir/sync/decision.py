@@ -18,9 +18,9 @@ from mesofhir.mapping.saying import ABSENT, Proof, Said, Values, items, lists_of
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.mapping.writing import Overlay
 from mesofhir.sync.change import is_taken_back, said_again
-from mesofhir.sync.delivery import Write, referring, version_of
 from mesofhir.sync.merge import UNSETTLED, Merge, Tokens, Verdict, agreed, merge
 from mesofhir.sync.report import Outcome, Remark
+from mesofhir.sync.writes import Write, referring, version_of
 
 MADE: Final = "#made"
 """Beside the values of a base: all that we would write. What follows from another record changes it, and no value."""

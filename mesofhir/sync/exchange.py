@@ -17,7 +17,7 @@ from mesofhir.fhir.picture import changes
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.server import Server, Settled
 from mesofhir.sync.decision import Decision, Judge, blocked
-from mesofhir.sync.delivery import Delivery, Sent, stops
+from mesofhir.sync.delivery import Delivery
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.journal import LedgerJournal
 from mesofhir.sync.ledger import Entry, Ledger
@@ -28,6 +28,7 @@ from mesofhir.sync.people import People
 from mesofhir.sync.plan import PEOPLE, Plan
 from mesofhir.sync.report import Outcome, Result
 from mesofhir.sync.unguarded import written_over
+from mesofhir.sync.writes import Sent, stops
 
 Resource = dict[str, Any]
 _WRITTEN_OVER: Final = (

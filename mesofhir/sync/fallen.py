@@ -11,9 +11,9 @@ from mesofhir.fhir.exactjson import encode_pretty
 from mesofhir.formats.output import Output
 from mesofhir.mapping import Link, Made, summaries
 from mesofhir.server import identifier_query
-from mesofhir.sync.delivery import referring
 from mesofhir.sync.plan import PEOPLE, Plan, Step
 from mesofhir.sync.report import Outcome
+from mesofhir.sync.writes import referring
 
 OUTCOMES: Final[Mapping[Step, Outcome]] = {Step.DOCUMENT: "document", Step.FILES: "filed", Step.NONE: "untaken"}
 

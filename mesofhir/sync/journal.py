@@ -16,12 +16,12 @@ from mesofhir.mapping import Link, Made
 from mesofhir.server import Server
 from mesofhir.sync.change import is_taken_back
 from mesofhir.sync.decision import MADE, MARKS, Decision
-from mesofhir.sync.delivery import Sent, Write, version_of
 from mesofhir.sync.finder import Finder
 from mesofhir.sync.former import said
 from mesofhir.sync.ledger import OPEN, Entry, Ledger, settled
 from mesofhir.sync.merge import Tokens, same
 from mesofhir.sync.notes import Notes
+from mesofhir.sync.writes import Sent, Write, version_of
 
 Resource = dict[str, Any]
 
@@ -33,7 +33,7 @@ LATE: Final = timedelta(minutes=5)
 
 @dataclass
 class LedgerJournal:
-    """The journal (:class:`mesofhir.sync.delivery.Journal`) that is kept in the ledger.
+    """The journal (:class:`mesofhir.sync.writes.Journal`) that is kept in the ledger.
 
     :param made: the resources of the history
     :param notes: what became of them is noted there too

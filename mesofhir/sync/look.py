@@ -9,10 +9,10 @@ from mesofhir.errors import NotAllDone
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.server import identifier_query
 from mesofhir.sync.decision import Decision, Judge, blocked
-from mesofhir.sync.delivery import Write
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.merge import same
 from mesofhir.sync.notes import listed
+from mesofhir.sync.writes import Write
 
 FEW: Final = 3
 """As many resources are read one by one; more are searched for together."""

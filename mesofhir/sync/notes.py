@@ -9,10 +9,10 @@ from mesofhir.errors import NotAllDone, Refused, UnknownOutcome
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import tail
 from mesofhir.sync.decision import Decision
-from mesofhir.sync.delivery import NotTaken, Sent, told
 from mesofhir.sync.parts import name
 from mesofhir.sync.refusal import Refusal, why
 from mesofhir.sync.report import Outcome, Remark, Result
+from mesofhir.sync.writes import NotTaken, Sent, told
 
 Resource = dict[str, Any]
 

@@ -17,10 +17,10 @@ from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.records.identifiers import names, same_system
 from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, identifier_query, search_value
 from mesofhir.sync.carrier import Carried, carry
-from mesofhir.sync.delivery import Witness, unwitnessed, version_of
 from mesofhir.sync.finder import AT_ONCE, NoSuchSearch, chunks, searched
 from mesofhir.sync.plan import PEOPLE, Plan, Step
 from mesofhir.sync.report import Outcome
+from mesofhir.sync.writes import Witness, unwitnessed, version_of
 
 TRIES: Final = 3
 Identifier = tuple[str, str]

@@ -18,7 +18,6 @@ from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.records import TreatmentHistory, plain
 from mesofhir.server import Server, is_public_sandbox
 from mesofhir.sync.bring import bring
-from mesofhir.sync.delivery import Witness, unwitnessed
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.fallen import Fall, fallen, file, filed, with_summaries
 from mesofhir.sync.finder import Doubled, Finder
@@ -32,6 +31,7 @@ from mesofhir.sync.reconcile import Reconciliation, wanted
 from mesofhir.sync.rekeyed import patient_before
 from mesofhir.sync.report import Result, Summary
 from mesofhir.sync.withdraw import withdraw
+from mesofhir.sync.writes import Witness, unwitnessed
 
 WINDOW = 40  # histories whose people are settled together
 

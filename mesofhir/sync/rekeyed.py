@@ -25,12 +25,12 @@ from mesofhir.mapping.saying import ABSENT, said
 from mesofhir.records import TABLES
 from mesofhir.sync.change import former
 from mesofhir.sync.decision import LIKE, Decision
-from mesofhir.sync.delivery import Contended, Write, told, version_of
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.ledger import OPEN, Entry, Ledger
 from mesofhir.sync.merge import UNSETTLED, Tokens
 from mesofhir.sync.notes import listed
 from mesofhir.sync.plan import PEOPLE
+from mesofhir.sync.writes import Contended, Write, told, version_of
 
 Resource = dict[str, Any]
 Name = tuple[str, str]

@@ -12,8 +12,8 @@ from typing import Final
 
 from mesofhir.errors import Refused
 from mesofhir.server import Server
-from mesofhir.sync.delivery import Sent
 from mesofhir.sync.plan import TypePlan
+from mesofhir.sync.writes import Sent
 
 MOST: Final = 10
 """How far back our own version is looked for: others may have written since."""

@@ -6,10 +6,10 @@ from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.mapping import Link
 from mesofhir.sync.change import taken_back
 from mesofhir.sync.decision import blocked
-from mesofhir.sync.delivery import TRIES, Contended, wait
 from mesofhir.sync.exchange import Exchange
 from mesofhir.sync.former import all_kinds
 from mesofhir.sync.plan import DOCUMENT, PEOPLE, Step
+from mesofhir.sync.writes import TRIES, Contended, wait
 
 
 def withdraw(exchange: Exchange) -> None:
