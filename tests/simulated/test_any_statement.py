@@ -56,6 +56,14 @@ def kinds(draw: st.DrawFn) -> Kind:
             each["operation"] = [{"name": "everything"}] if each["type"] == "Patient" else []
     if resources:
         base["rest"][0]["resource"] = resources
+    if everywhere := draw(some("_id", "identifier", "_lastUpdated")):
+        base["rest"][0]["searchParam"] = [{"name": n} for n in everywhere]
+    base["format"] = draw(st.sampled_from([["json"], ["xml", "application/fhir+json"], ["application/json+fhir"]]))
+    base["fhirVersion"] = draw(st.sampled_from(["4.0.1", "4.0.0", "4.3.0"]))
+    if draw(st.booleans()):  # what it does as a client is no concern of ours
+        theirs = dict.fromkeys(OURS, INTERACTIONS)
+        client = statement(theirs, system=["transaction", "batch"], conditionalCreate=True)["rest"][0]
+        base["rest"].insert(draw(st.integers(0, 1)), client | {"mode": "client"})
     stale, page = draw(st.sampled_from([409, 412])), draw(st.sampled_from([2, 50]))
     return Kind("any", base, stale=stale, echoes=draw(st.booleans()), page=page)
 
