@@ -17,6 +17,7 @@ def test_random_faults_and_several_pushers(hapi: FhirServer, tmp_path: Path, see
     assert [str(c) for c in found if not c.good] == []
     assert campaign.tally.dishonest == []
     assert campaign.tally.unfinished == []
+    assert campaign.tally.claims == 0
     assert campaign.tally.faults  # something did go wrong
 
 
