@@ -27,7 +27,7 @@ MAX_DIGITS = 100  #: digits of a number; FHIR asks for 18 at least
 MAX_EXPONENT = 400  #: beyond 1e±400 a number is an attack, not a measurement
 MAX_LINE = 64 * 1024 * 1024  #: bytes of one NDJSON line
 
-_SAFE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_SAFE_KEY = re.compile(r"[a-z_][A-Za-z0-9_]{0,63}")  #: as FHIR and our records name things; a name begins otherwise
 _UTF8_BOM = b"\xef\xbb\xbf"
 _OTHER_BOMS = (  # UTF-32 before UTF-16, whose mark it begins with
     (b"\xff\xfe\x00\x00", "utf-32"),

@@ -1,5 +1,5 @@
-"""A canary in every text of whole histories, pushed by the command: it reaches the server, and stands in no URL, on no
-screen, in no report or support bundle, in no ledger, and in no other file that stays."""
+"""A canary in every text and every open code of whole histories, pushed by the command: it reaches the server, and
+stands in no URL, on no screen, in no report or support bundle, in no ledger, and in no other file that stays."""
 
 import json
 import sqlite3
@@ -20,6 +20,7 @@ CANARY, BORN = "Zqxcanary", "1907-11-03"
 _FREE = TABLES["patients"].columns["family"].pattern
 TEXTS = {c.name for t in TABLES.values() for c in t.columns.values() if c.pattern == _FREE and c.name != "key"}
 TEXTS |= {"given", "value", "text"}  # of people, of their identifiers, of an allergy's reactions
+CODES = {c.name for t in TABLES.values() for c in t.columns.values() if c.open and c.kind == "text"}
 
 
 def marked(x: Any, name: str = "") -> Any:
@@ -30,12 +31,15 @@ def marked(x: Any, name: str = "") -> Any:
         return [marked(y, name) for y in x]
     if name == "birth_date":
         return BORN
+    if isinstance(x, str) and name in CODES and "|" in x:
+        return f"urn:oid:1.2.3|{CANARY}"
     return f"{CANARY} {x}" if isinstance(x, str) and name in TEXTS else x
 
 
 def canaries(seed: int) -> list[TreatmentHistory]:
     found = [history(marked(plain(h))) for h in histories(60, seed)]
     assert str(found).count(CANARY) > 50
+    assert f"1.2.3|{CANARY}" in str(found)
     return found
 
 

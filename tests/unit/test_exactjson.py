@@ -72,6 +72,8 @@ def test_words_that_look_like_numbers_that_are_not_finite_are_written() -> None:
         ('[{"a":{"b":0}},\n {"a":{"b":1,"b":1}}]', "line 2, column 14, $[1].a", 'the key "b" stands twice'),
         ('{"a\\u003a":1,"b":":","b":2}', "line 1, column 22, $", "stands twice"),
         ('{"Anna Bianchi":1,"Anna Bianchi":2}', "line 1, column 19, $", "a key stands twice"),
+        ('{"Bianchi":1,"Bianchi":2}', "line 1, column 14, $", "a key stands twice"),
+        ('{"Bianchi":{"a":NaN}}', "line 1, column 17, $.?.a", "NaN and Infinity are not JSON"),
         ('{"a":[1,NaN]}', "line 1, column 9, $.a[1]", "NaN and Infinity are not JSON"),
         ("-Infinity", "line 1, column 1", "NaN and Infinity are not JSON"),
         ('{"a":"\\ud800"}', "line 1, column 7, $.a", "half of a surrogate pair"),
@@ -273,7 +275,7 @@ def test_any_bytes_are_read_as_the_standard_library_reads_them_or_refused(data: 
 @settings(max_examples=600)
 @given(json_like | values.map(lambda value: encode(value).decode()))
 def test_the_fast_path_and_the_scanner_agree(text: str) -> None:
-    text = text.removeprefix("\ufeff")
+    text = text.lstrip("\ufeff")  # decode takes one away
     try:
         exactjson._scan(text)
         accepted = True
