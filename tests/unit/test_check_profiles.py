@@ -274,6 +274,15 @@ def test_single_point_mutants_of_every_good_resource_are_seen() -> None:
     assert len(seen) >= 15
 
 
+@pytest.mark.parametrize("code", [["x"], {"x": 1}, 7, True])
+def test_a_code_that_is_no_text_is_told_by_its_type_alone(code: Any) -> None:
+    """A list cannot even be looked up in a code system."""
+    [procedure] = [x for x in resources("antalgic-outpatient") if x["resourceType"] == "Procedure"][:1]
+    procedure["code"]["coding"][0]["code"] = code
+    assert any("$.code.coding[0].code" in p.where for p in validate(procedure))
+    violations(procedure)
+
+
 def test_no_message_quotes_the_resource() -> None:
     for resource in GOOD[::7]:
         text = json.loads(encode(resource), parse_float=str)

@@ -60,7 +60,7 @@ class Codes:
         if "Coding" not in spot.types:
             return
         system, code, display = (spot.value.get(key) for key in ("system", "code", "display"))
-        if not isinstance(system, str):
+        if not isinstance(system, str) or not isinstance(code, str | None):  # their types are judged elsewhere
             return
         if system in self.systems:
             if code not in self.systems[system]:  # nor has it a code that is not stated
