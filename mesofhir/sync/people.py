@@ -28,7 +28,12 @@ Resource = dict[str, Any]
 
 
 class PersonNotSettled(NotAllDone):
-    """Nobody or several were found; the message holds no name."""
+    """Nobody or several were found; the message holds no name.
+
+    :ivar links: what stands in the way, if that is not the person
+    """
+
+    links: Sequence[Link] = ()
 
 
 @dataclass
@@ -83,9 +88,9 @@ class People:
         self._judge(m, [x])
         self._claim_found(m)
 
-    def stop(self, link: Link, why: str) -> None:
-        """Nobody is looked for, or made."""
-        self._fail(link, why)
+    def stop(self, link: Link, why: str, links: Sequence[Link]) -> None:
+        """Nobody is looked for, or made, because of these."""
+        self._fail(link, why, links)
 
     def of(self, link: Link, *, needed: bool = True) -> Resource | None:
         """The person on the server.
@@ -123,8 +128,9 @@ class People:
         settled = self.found.keys() | self.failed.keys() | self.wanted
         return [m for m in people if m.link not in settled]
 
-    def _fail(self, link: Link, why: str) -> None:
-        self.failed[link] = PersonNotSettled(f"{link.table} {link.key}: {why}")
+    def _fail(self, link: Link, why: str, links: Sequence[Link] = ()) -> None:
+        self.failed[link] = failed = PersonNotSettled(f"{link.table} {link.key}: {why}")
+        failed.links = links
 
     def _claim(self, m: Made, what: str, how: str) -> None:
         """One person is one record: what two of them claim stops both."""

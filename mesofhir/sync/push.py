@@ -25,7 +25,7 @@ from mesofhir.sync.foreign import CODED
 from mesofhir.sync.ledger import Ledger, LedgerFailed
 from mesofhir.sync.merge import Verdict
 from mesofhir.sync.parts import Limits
-from mesofhir.sync.people import People
+from mesofhir.sync.people import People, PersonNotSettled
 from mesofhir.sync.plan import PEOPLE, Plan
 from mesofhir.sync.reconcile import Reconciliation, wanted
 from mesofhir.sync.rekeyed import patient_before
@@ -213,9 +213,10 @@ class _Run:
         else:
             self.people.stop(
                 m.link,
-                f"{'all' if before.whole else 'some'} of it was pushed before under another patient key "
+                f"{'all' if before.whole else 'some'} of it was pushed before as another patient's "
                 f"(Patient/{before.id}); nothing was changed. If records were entered for the wrong patient, push with "
                 f"--moved{'; if the key was corrected, with --rekeyed' if before.whole else ''}",
+                before.known,
             )
 
     def _patients(self, window: list[_Work], kind: str) -> list[dict[str, Any]]:
@@ -256,7 +257,7 @@ class _Run:
             else:
                 self._bring(exchange, falls)
         except MesofhirError as why:
-            for link in why.links if isinstance(why, Doubled) else ():
+            for link in why.links if isinstance(why, Doubled | PersonNotSettled) else ():
                 exchange.notes.note(link, "blocked")
             if isinstance(why, LedgerFailed):
                 self.failed = why

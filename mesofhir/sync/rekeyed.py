@@ -89,10 +89,12 @@ class Before:
     """The patient of whom the ledger knows the records of a history.
 
     :param id: the server's
+    :param known: what it knows of the history
     :param whole: is it most of what it knows of them? Then it is they, under another key; else a part of it moved
     """
 
     id: str
+    known: tuple[Link, ...]
     whole: bool
 
 
@@ -103,16 +105,17 @@ def patient_before(ledger: Ledger, made: Sequence[Made]) -> Before | None:
     """
     patient = next(m.link for m in made if m.link.kind == "Patient")
     if e := ledger.known([patient]).get(patient):
-        return Before(e.id, whole=True) if e.state in OPEN and e.id else None
-    known = ledger.known(m.link for m in made if m.link.kind not in PEOPLE).values()
-    patients = {e.patient for e in known if e.id}
+        return Before(e.id, (patient,), whole=True) if e.state in OPEN and e.id else None
+    entries = ledger.known(m.link for m in made if m.link.kind not in PEOPLE)
+    known = {link: e.patient for link, e in entries.items() if e.id}
+    patients = set(known.values())
     if len(patients) != 1:
         return None
     rows = ledger.of(patients.pop())
     mine = {ledger.record(m.link.table, m.link.key) for m in made}
     records = {record for record, kind in rows if kind not in PEOPLE}
     whole = len(records & mine) > len(records - mine)
-    return next((Before(e.id, whole) for (_, kind), e in rows.items() if kind == "Patient"), None)
+    return next((Before(e.id, tuple(known), whole) for (_, kind), e in rows.items() if kind == "Patient"), None)
 
 
 def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Keys:
