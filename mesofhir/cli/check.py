@@ -71,7 +71,7 @@ def command(
             for item in survey.of(_judged(items, clinic, made), "checked", items):
                 against.see(item)
                 if place and item.history is not None:
-                    from mesofhir.sync.push import check_destination  # not needed offline, and slow to load
+                    from mesofhir.sync.pushing.push import check_destination  # not needed offline, and slow to load
 
                     check_destination(place.said.url, item.history)
             against.end()

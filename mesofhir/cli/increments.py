@@ -69,7 +69,7 @@ class Wishes:
 
 def memory(server: Server, clinic: Clinic, destination: str) -> Path:
     """The file that remembers what was pulled from a server into a place; beside the ledgers."""
-    from mesofhir.sync.ledger_files import folder as ledgers
+    from mesofhir.sync.ledger.files import folder as ledgers
 
     where = "\n".join((server.url, clinic.namespace, os.path.realpath(destination)))
     return ledgers().parent / "pulled" / f"{hashlib.blake2b(where.encode(), digest_size=16).hexdigest()}.sqlite"

@@ -24,7 +24,7 @@ from mesofhir.cli.words import Interrupted, Voice
 from mesofhir.errors import UnknownOutcome
 
 if TYPE_CHECKING:
-    from mesofhir.sync.resolve import Answer, Question
+    from mesofhir.sync.pushing.resolve import Answer, Question
 
 _WORDS: Final = {
     "there": "is there",
@@ -94,8 +94,8 @@ def command(
     settings = config.load(general.config)
     place = places.place(server, connecting, settings)
     clinic = place.clinic(places.clinic(general, settings), settings, voice.say)
-    from mesofhir.sync.resolve import resolve
-    from mesofhir.sync.writes import told
+    from mesofhir.sync.pushing.resolve import resolve
+    from mesofhir.sync.sending.writes import told
 
     person = _Person(assume)
 

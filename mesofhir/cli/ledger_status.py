@@ -32,7 +32,7 @@ def command(
       mesofhir ledger status
       mesofhir ledger status hospital
     """
-    from mesofhir.sync.ledger_look import look
+    from mesofhir.sync.ledger.look import look
 
     for path in _paths(general, connecting, ledger, server):
         seen = look(path)
@@ -54,7 +54,7 @@ def _paths(general: General, connecting: Connecting, ledger: Path | None, server
 
     :raises UsageError: there is none
     """
-    from mesofhir.sync.ledger_files import folder
+    from mesofhir.sync.ledger.files import folder
 
     if server is None and ledger is None:
         found = sorted(folder().glob("*.sqlite"))

@@ -243,7 +243,7 @@ def ledger(named: Path | None, place: Place, clinic: Clinic, *, dry: bool = Fals
     :param dry: make no file where there is none
     :raises MesofhirError: it cannot be used, or another push is using it
     """
-    from mesofhir.sync.ledger import Ledger
+    from mesofhir.sync.ledger.ledger import Ledger
 
     path = ledger_path(named, place, clinic)
     return Ledger(None if dry and not path.exists() else path, url(place), clinic.namespace)
@@ -251,7 +251,7 @@ def ledger(named: Path | None, place: Place, clinic: Clinic, *, dry: bool = Fals
 
 def ledger_path(named: Path | None, place: Place, clinic: Clinic) -> Path:
     """Where the ledger of a server is."""
-    from mesofhir.sync.ledger_files import default_path
+    from mesofhir.sync.ledger.files import default_path
 
     return named or place.said.ledger or default_path(url(place), clinic.namespace)
 
@@ -325,7 +325,7 @@ class _Probes:
 
 def observed() -> Path:
     """The file that says what servers were seen to do to our data, beside the ledgers."""
-    from mesofhir.sync.ledger_files import folder as ledgers
+    from mesofhir.sync.ledger.files import folder as ledgers
 
     return ledgers().parent / "observed.sqlite"
 

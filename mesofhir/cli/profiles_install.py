@@ -32,7 +32,7 @@ def command(voice: Voice, config: Path | None, connecting: Connecting, server: s
       mesofhir profiles install hospital
     """
     from mesofhir.fhir.profiles import package
-    from mesofhir.sync import conformance
+    from mesofhir.sync.profiles import conformance
 
     told: set[str] = set()
 

@@ -100,7 +100,7 @@ def command(
     place = places.place(server, connecting, settings)
     clinic = place.clinic(places.clinic(general, settings), settings, voice.say)
     from mesofhir.sync import Options
-    from mesofhir.sync.push import check_destination
+    from mesofhir.sync.pushing.push import check_destination
 
     options = Options(
         create_people=place.create_people if create_people is None else create_people,
@@ -223,8 +223,8 @@ class _Push:
     def _advise(self, summary: Summary) -> None:
         """What a person can do about what the server has refused."""
         if summary.refusals:
-            from mesofhir.sync.plan import Plan
-            from mesofhir.sync.refusal import advice
+            from mesofhir.sync.planning.plan import Plan
+            from mesofhir.sync.planning.refusal import advice
 
             plan = Plan(self.server.abilities(), self.options.files is not None)
             for text in advice(summary.refusals, summary.taken, plan):

@@ -16,7 +16,7 @@ from mesofhir.errors import Refused
 
 if TYPE_CHECKING:
     from mesofhir.server import Abilities, Server, Settled, TypeAbilities
-    from mesofhir.sync.plan import Plan, TypePlan
+    from mesofhir.sync.planning.plan import Plan, TypePlan
 
 PEOPLE: Final = ("Patient", "Practitioner")
 COLUMNS: Final = ("create", "read", "update", "search", "by identifier", "conditional create", "versions")
@@ -45,14 +45,14 @@ def command(voice: Voice, config: Path | None, connecting: Connecting, server: s
       mesofhir server check https://hapi.fhir.org/baseR4
       mesofhir server check hospital --preset epic-like
     """
-    from mesofhir.sync.observed import Observed, lines
-    from mesofhir.sync.plan import Plan
+    from mesofhir.sync.observing.observed import Observed, lines
+    from mesofhir.sync.planning.plan import Plan
 
     place = places.place(server, connecting, load(config))
     with place.open(voice.warn) as opened:
         opened.capabilities()
         if probe:
-            from mesofhir.sync import probes
+            from mesofhir.sync.planning import probes
 
             place.remember(probes.ask(opened, kinds()))
         abilities = opened.abilities(anyway=True)
@@ -107,7 +107,7 @@ def _abilities(kind: TypeAbilities) -> dict[str, bool | None]:
 
 def _planned(plan: Plan) -> Iterator[str]:
     """The step that each type takes, and why no earlier one."""
-    from mesofhir.sync.plan import DOCUMENT
+    from mesofhir.sync.planning.plan import DOCUMENT
 
     yield "how a push goes:"
     wide = max(map(len, kinds()))
@@ -164,7 +164,7 @@ def _word(settled: Settled) -> str:
 def _missing(abilities: Abilities) -> Iterator[str]:
     """What a push needs, and is not there."""
     from mesofhir.server.abilities import NOT_LISTED
-    from mesofhir.sync.plan import Plan
+    from mesofhir.sync.planning.plan import Plan
 
     plan = Plan(abilities)
     if abilities.unfit:

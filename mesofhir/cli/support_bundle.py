@@ -141,7 +141,7 @@ def _asked(place: Place, voice: Voice) -> dict[str, Any]:
     :raises MesofhirError: it cannot be asked
     """
     from mesofhir.cli.server_check import kinds
-    from mesofhir.sync.plan import Plan
+    from mesofhir.sync.planning.plan import Plan
 
     with place.open(voice.warn) as server:
         capabilities = server.capabilities()
@@ -162,7 +162,7 @@ def _asked(place: Place, voice: Voice) -> dict[str, Any]:
 
 def remembered(place: Place, general: General, settings: Config) -> dict[str, Any]:
     """What is known of the server from before: how much of what became of it, and what it did to our data."""
-    from mesofhir.sync.observed import Observed
+    from mesofhir.sync.observing.observed import Observed
 
     seen, url = Observed(places.observed()), places.url(place)
     return _ledger(place, general, settings) | {
@@ -173,7 +173,7 @@ def remembered(place: Place, general: General, settings: Config) -> dict[str, An
 
 def _ledger(place: Place, general: General, settings: Config) -> dict[str, Any]:
     """How much of what state, and what is not done: records as the ledger knows them, by keyed hashes."""
-    from mesofhir.sync.ledger_look import look
+    from mesofhir.sync.ledger.look import look
 
     if not (general.namespace or settings.namespace):
         return {"ledger": "not looked for: no namespace was named"}

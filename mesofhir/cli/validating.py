@@ -22,7 +22,7 @@ def refused(items: Iterable[Item], place: places.Place, clinic: Clinic, voice: V
     :raises Refused: it has no ``$validate``
     :raises Unreachable: it does not answer
     """
-    from mesofhir.sync.validating import ServerJudge
+    from mesofhir.sync.profiles.validating import ServerJudge
 
     errors, warnings = sources.Told(voice, report), Counter[str]()
     judged = 0

@@ -12,7 +12,7 @@ from mesofhir.errors import MesofhirError, NotAllDone
 
 if TYPE_CHECKING:
     from mesofhir.server import Server
-    from mesofhir.sync.writes import Witness
+    from mesofhir.sync.sending.writes import Witness
 
 option: Final = click.option(
     "--verify/--no-verify", default=None,
@@ -27,8 +27,8 @@ class Verifying:
     """
 
     def __init__(self, voice: Voice, server: Server, wanted: bool | None) -> None:
-        from mesofhir.sync.observed import Observed
-        from mesofhir.sync.verify import Verify
+        from mesofhir.sync.observing.observed import Observed
+        from mesofhir.sync.observing.verify import Verify
 
         observed = Observed(places.observed())
         self._verify, self._voice = Verify(server, observed), voice
@@ -39,7 +39,7 @@ class Verifying:
     @property
     def witness(self) -> Witness:
         """Who is given what is sent."""
-        from mesofhir.sync.writes import unwitnessed
+        from mesofhir.sync.sending.writes import unwitnessed
 
         return self._verify.note if self.on else unwitnessed
 

@@ -1,10 +1,10 @@
 """Sync: histories to and from a server."""
 
-from mesofhir.sync.increment import Increment
-from mesofhir.sync.ledger import Ledger
-from mesofhir.sync.pull import PatientNotFound, iter_pull
-from mesofhir.sync.push import Options, iter_push, push
-from mesofhir.sync.remembered import Remembered
+from mesofhir.sync.ledger.ledger import Ledger
+from mesofhir.sync.pulling.increment import Increment
+from mesofhir.sync.pulling.pull import PatientNotFound, iter_pull
+from mesofhir.sync.pulling.remembered import Remembered
+from mesofhir.sync.pushing.push import Options, iter_push, push
 from mesofhir.sync.report import Remark, Result, Summary
 
 __all__ = [

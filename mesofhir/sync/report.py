@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from mesofhir.mapping import Link
-from mesofhir.sync.refusal import Refusal
+from mesofhir.sync.planning.refusal import Refusal
 
 Outcome = Literal[
     "created",

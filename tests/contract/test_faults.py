@@ -10,7 +10,7 @@ from mesofhir.errors import UnknownOutcome
 from mesofhir.fhir.references import literals
 from mesofhir.mapping import Graph, graph
 from mesofhir.server import EntryResult, TooLarge, TransactionFailed
-from mesofhir.sync.parts import Limits
+from mesofhir.sync.planning.parts import Limits
 from tests.contract.harness import Place, bundles, equal, is_update, named, outcomes
 from tests.contract.histories import Tree, history, record, rich, small
 

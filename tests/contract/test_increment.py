@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from mesofhir.server import Server
-from mesofhir.sync.increment import Told
+from mesofhir.sync.pulling.increment import Told
 from tests.contract.harness import Place, equal, logged
 from tests.contract.histories import history, record, rich, small
 from tests.faults import changes

@@ -9,8 +9,8 @@ import pytest
 from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.formats import Item
 from mesofhir.sync import Ledger
-from mesofhir.sync.ledger import LedgerFailed
-from mesofhir.sync.resolve import resolve
+from mesofhir.sync.ledger.ledger import LedgerFailed
+from mesofhir.sync.pushing.resolve import resolve
 from tests.contract.harness import Place, bundles, named, outcomes, said
 from tests.contract.histories import Tree, history, record, rich, small
 from tests.contract.test_faults import CANARY, marked

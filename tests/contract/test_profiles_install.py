@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mesofhir.cli import main
 from mesofhir.fhir.profiles import Package, package
 from mesofhir.server import Server
-from mesofhir.sync.conformance import Installed, install, ordered
+from mesofhir.sync.profiles.conformance import Installed, install, ordered
 from tests.servers import FhirServer
 
 CORE = "http://hl7.org/fhir/"

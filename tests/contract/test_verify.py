@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from mesofhir.cli import main, places
 from mesofhir.fhir.exactjson import encode
 from mesofhir.server import Server
-from mesofhir.sync.observed import Observed
-from mesofhir.sync.verify import Verify
+from mesofhir.sync.observing.observed import Observed
+from mesofhir.sync.observing.verify import Verify
 from tests.contract.harness import Place
 from tests.contract.histories import record, rich, small
 

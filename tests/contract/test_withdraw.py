@@ -78,7 +78,7 @@ def test_of_another_patient_nothing_is_withdrawn(place: Place) -> None:
 
 
 def test_in_small_parts(place: Place) -> None:
-    from mesofhir.sync.parts import Limits
+    from mesofhir.sync.planning.parts import Limits
 
     tree = rich()
     place.pushed(tree)

@@ -21,7 +21,7 @@ from mesofhir.mapping import Clinic, graph
 from mesofhir.records import TreatmentHistory, flatten
 from mesofhir.server import Server
 from mesofhir.sync import Increment, Remembered, iter_pull
-from mesofhir.sync.increment import Told
+from mesofhir.sync.pulling.increment import Told
 from tests.contract.histories import Tree, history, small
 from tests.faults.fault_server import FaultServer, client
 from tests.faults.fhir_store import Store

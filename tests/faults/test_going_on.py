@@ -17,7 +17,7 @@ from tests.servers import FhirServer
 
 @pytest.fixture(autouse=True)
 def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("mesofhir.sync.push"), "WINDOW", 1)
+    monkeypatch.setattr(import_module("mesofhir.sync.pushing.push"), "WINDOW", 1)
 
 
 @pytest.mark.parametrize(("name", "code"), [("login page", 5), ("another resource", 4)])

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import mesofhir.sync.increment
+import mesofhir.sync.pulling.increment
 from mesofhir.errors import InvalidInput, UsageError
 from mesofhir.formats import Spool, standing
 from mesofhir.mapping import Clinic
 from mesofhir.sync import Remembered
-from mesofhir.sync.remembered import Busy
+from mesofhir.sync.pulling.remembered import Busy
 from tests.contract.harness import failure
 from tests.contract.histories import history, record, rich, small
 from tests.faults import changes
@@ -51,8 +51,8 @@ def test_a_campaign_of_changes(kind: str, tmp_path: Path) -> None:
 
 def test_a_campaign_would_see_what_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an overlap, what shows up late is missed: the campaign is no test that cannot fail."""
-    monkeypatch.setattr(mesofhir.sync.increment, "OVERLAP", timedelta(0))
-    monkeypatch.setattr(mesofhir.sync.increment, "THOROUGH", timedelta(days=400))
+    monkeypatch.setattr(mesofhir.sync.pulling.increment, "OVERLAP", timedelta(0))
+    monkeypatch.setattr(mesofhir.sync.pulling.increment, "THOROUGH", timedelta(days=400))
     *_, lost, _ = changes.run(400, tmp_path, seed=4)
     assert lost
 

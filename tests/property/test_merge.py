@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from mesofhir.mapping import graph
 from mesofhir.mapping.saying import said
-from mesofhir.sync.decision import Judge
-from mesofhir.sync.ledger import Ledger
-from mesofhir.sync.merge import NOTHING, Verdict, agreed, merge, same, verdict
+from mesofhir.sync.deciding.decision import Judge
+from mesofhir.sync.deciding.merge import NOTHING, Verdict, agreed, merge, same, verdict
+from mesofhir.sync.ledger.ledger import Ledger
 from tests.property.strategies import histories
 from tests.property.test_ehr_edits import additions, enumerate_by_shape
 from tests.property.wire import CLINIC

@@ -8,7 +8,7 @@ from typing import Any
 from mesofhir.mapping import Clinic, graph
 from mesofhir.server import Server, find_preset
 from mesofhir.sync import Options, Result, iter_pull, iter_push
-from mesofhir.sync.plan import PEOPLE
+from mesofhir.sync.planning.plan import PEOPLE
 from tests.contract.histories import Tree, history
 from tests.simulated.engine import Kind, Simulated
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mesofhir.server.abilities import Abilities
 from mesofhir.server.capability import read_capabilities
-from mesofhir.sync.plan import Plan
+from mesofhir.sync.planning.plan import Plan
 from tests.contract.histories import rich
 from tests.simulated.declared import Declared, statement
 from tests.simulated.engine import Kind

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from mesofhir.cli import main
 from mesofhir.server.preset import Preset, TypePreset, find_preset, names
-from mesofhir.sync.plan import Step
+from mesofhir.sync.planning.plan import Step
 from tests.simulated.engine import Simulated
 from tests.simulated.vendors import ORACLE
 

@@ -27,6 +27,19 @@ ALONE = {
     "fhirpathpy": "fhir",
     "urllib3": "server",
 }
+SYNC = {
+    "report": {"planning"},
+    "planning": set(),
+    "sending": {"planning"},
+    "theirs": {"planning", "sending", "report"},
+    "deciding": {"planning", "sending", "report"},
+    "ledger": {"deciding"},
+    "pushing": {"ledger", "deciding", "theirs", "sending", "planning", "report"},
+    "pulling": {"sending"},
+    "observing": {"sending"},
+    "profiles": set(),
+}
+"""The rooms within ``sync/``."""
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -58,6 +71,16 @@ def test_imports_point_one_way(path):
         for library, home in ALONE.items():
             if name == library or name.startswith(library + "."):
                 assert own == home, f"{library} lives in {home}/ only"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sync").glob("*/*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way_within_sync(path):
+    own = path.parent.name
+    assert own in SYNC, f"sync/{own} is no room that the architecture knows"
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[:2] == ["mesofhir", "sync"] and parts[2] != own:
+            assert parts[2] in SYNC[own], f"sync/{own} may not import {name}"
 
 
 def test_every_room_is_walked():

@@ -17,10 +17,10 @@ from mesofhir.cli import main, places, support_bundle
 from mesofhir.cli.config import Config, ServerConfig
 from mesofhir.cli.options import General
 from mesofhir.mapping import Link
-from mesofhir.sync.ledger import Entry, Ledger
-from mesofhir.sync.ledger_files import default_path
-from mesofhir.sync.observed import Observed
-from mesofhir.sync.readback import Finding
+from mesofhir.sync.ledger.files import default_path
+from mesofhir.sync.ledger.ledger import Entry, Ledger
+from mesofhir.sync.observing.observed import Observed
+from mesofhir.sync.observing.readback import Finding
 from tests.faults.fault_server import Exchange, FaultServer, refusing
 from tests.terminal import on_a_terminal
 

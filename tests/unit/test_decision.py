@@ -9,9 +9,9 @@ import pytest
 
 from mesofhir.fhir.exactjson import decode, encode
 from mesofhir.mapping import Clinic, Made, graph, understand
-from mesofhir.sync.decision import Decision, Judge
-from mesofhir.sync.ledger import Ledger
-from mesofhir.sync.merge import Verdict
+from mesofhir.sync.deciding.decision import Decision, Judge
+from mesofhir.sync.deciding.merge import Verdict
+from mesofhir.sync.ledger.ledger import Ledger
 from tests.contract.histories import Tree, history, record, rich
 
 CLINIC = Clinic("https://clinic.example/mesotherapy")

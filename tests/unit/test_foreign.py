@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mesofhir.mapping.common import STATES
-from mesofhir.sync.foreign import at_odds, in_force, newest, plain, positive, real, state
+from mesofhir.sync.theirs.foreign import at_odds, in_force, newest, plain, positive, real, state
 
 SCT, ATC = "http://snomed.info/sct", "http://www.whocc.no/atc"
 LOINC = "http://loinc.org"

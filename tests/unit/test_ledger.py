@@ -13,9 +13,9 @@ import pytest
 
 from mesofhir.errors import UsageError
 from mesofhir.mapping import Link
-from mesofhir.sync.ledger import Entry, Ledger, LedgerFailed
-from mesofhir.sync.ledger_files import LedgerBusy, default_path
-from mesofhir.sync.ledger_look import look
+from mesofhir.sync.ledger.files import LedgerBusy, default_path
+from mesofhir.sync.ledger.ledger import Entry, Ledger, LedgerFailed
+from mesofhir.sync.ledger.look import look
 
 URL, NAMESPACE = "https://fhir.example.org/r4", "https://clinic.example/m"
 LINK = Link("Procedure", "sessions", "S1")
@@ -66,7 +66,7 @@ HOLDER = """
     import sys, time
     from pathlib import Path
     from mesofhir.mapping import Link
-    from mesofhir.sync.ledger import Entry, Ledger
+    from mesofhir.sync.ledger.ledger import Entry, Ledger
     ledger = Ledger(Path(sys.argv[1]), "https://fhir.example.org/r4", "https://clinic.example/m")
     ledger.write({Link("Procedure", "sessions", "S1"): Entry("pending", method="create")})
     print("held", flush=True)

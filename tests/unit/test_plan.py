@@ -8,7 +8,7 @@ from mesofhir.server.abilities import Abilities, settle
 from mesofhir.server.capability import read_capabilities
 from mesofhir.server.preset import NOTHING, Preset, find_preset, read_preset
 from mesofhir.server.probed import Probed
-from mesofhir.sync.plan import Plan, Step
+from mesofhir.sync.planning.plan import Plan, Step
 
 ALL = ["create", "read", "update", "search-type"]
 READS = ["read", "search-type"]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mesofhir.errors import UsageError
 from mesofhir.fhir.picture import leaves
 from mesofhir.mapping import Clinic, graph
-from mesofhir.sync.observed import Observed, lines
-from mesofhir.sync.readback import HARMLESS, compare, worst
+from mesofhir.sync.observing.observed import Observed, lines
+from mesofhir.sync.observing.readback import HARMLESS, compare, worst
 from tests.contract.histories import history, rich
 
 CLINIC = Clinic("https://clinic.example/m")

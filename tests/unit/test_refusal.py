@@ -7,8 +7,8 @@ from mesofhir.server import find_preset
 from mesofhir.server.abilities import Abilities
 from mesofhir.server.capability import read_capabilities
 from mesofhir.server.preset import read_preset
-from mesofhir.sync.plan import Plan
-from mesofhir.sync.refusal import Refusal, Why, advice, why
+from mesofhir.sync.planning.plan import Plan
+from mesofhir.sync.planning.refusal import Refusal, Why, advice, why
 from tests.simulated.vendors import EPIC, HAPI
 
 PLAN = Plan(Abilities(read_capabilities(HAPI.statement)))

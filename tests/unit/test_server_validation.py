@@ -13,7 +13,7 @@ from mesofhir.mapping import Clinic
 from mesofhir.server import Abilities, Capabilities, Finding, Issue
 from mesofhir.server.answers import Answer
 from mesofhir.server.validation import read_findings
-from mesofhir.sync.validating import ProfilesUnknown, ServerJudge
+from mesofhir.sync.profiles.validating import ProfilesUnknown, ServerJudge
 
 Resource = dict[str, Any]
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -1,0 +1,1 @@
+"""What a server did to what was sent to it: read back, compared, remembered."""

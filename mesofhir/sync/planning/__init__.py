@@ -1,0 +1,1 @@
+"""How a push goes on a server: a plan made before anything is sent, and what probes and refusals teach."""

@@ -1,0 +1,1 @@
+"""Our profiles at a server: installed there, and its validator asked."""

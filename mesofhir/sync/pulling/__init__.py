@@ -1,0 +1,1 @@
+"""Histories from a server, all of them or what is new."""

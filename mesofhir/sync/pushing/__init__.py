@@ -1,0 +1,1 @@
+"""Histories to a server, each as a whole."""

@@ -1,0 +1,1 @@
+"""What belongs to the EHR: people, and what it says of them of its own."""
