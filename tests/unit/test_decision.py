@@ -192,3 +192,17 @@ def test_what_stood_beside_a_value_and_goes_with_it_is_told() -> None:
     assert "LX" not in str(now)
     assert {(r.kind, r.path.split(".coding")[0]) for r in d.remarks} == {("replaced", "$.bodySite[0]")}
     assert "LX" not in str(d.remarks)
+
+
+def test_a_copy_of_what_is_stated_no_more_stays() -> None:
+    """FHIR asks an administration for its start: unknown is written where nothing stands, and over nothing else."""
+    before, after = rich(), rich()
+    del record(after, "sessions", "S1")["start"]
+    record(after, "sessions", "S1")["note"] = "Riferisce sollievo."
+    record(after, "mixtures")["volume"] = Decimal("0.60")
+    kind = ("MedicationAdministration", "mixtures")
+    fresh = made(after, *kind)
+    assert "_start" in fresh.resource["effectivePeriod"]
+    d, edited, now = decided(made(before, *kind), fresh, lambda x: None)
+    assert (d.outcome, d.fields, d.remarks) == ("changed", ("volume",), ())
+    assert now["effectivePeriod"] == edited["effectivePeriod"]

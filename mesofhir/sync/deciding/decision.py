@@ -111,7 +111,7 @@ class Judge:
         return said(x, m.forms, m.world)
 
     def _decided(self, m: Made, x: Resource, base: Tokens | None, gone: Set[str]) -> Decision:
-        ours = self.hashes(m.link, m.stated)
+        ours = self.hashes(m.link, _claimed(m))
         if self._literally(m, x):
             return Decision(m.link, "unchanged", base={**(base or {}), **self.known(m)})
         then = self.keys(said_again(x, self.clinic) if is_taken_back(x) else x)
@@ -272,6 +272,12 @@ def _computed(merged: Merge) -> Merge:
     links = Merge({n: v for n, v in merged.verdicts.items() if n[0] == "@"}, merged.items).decided(Verdict.OURS)
     items = {name: links.items[name] if name[0] == "@" else all_ for name, all_ in merged.items.items()}
     return Merge(merged.verdicts | links.verdicts, items)
+
+
+def _claimed(m: Made) -> Values:
+    """What the record states, and no copy of what it does not: a start that FHIR asks for, and that nobody states, is
+    written as unknown where nothing stands, and takes the place of nothing."""
+    return {name: v for name, v in m.stated.items() if name[0] != "=" or name[1:] in m.row}
 
 
 def _undone(m: Made, merged: Merge, final: Said | None) -> Merge:
