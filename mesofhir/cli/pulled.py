@@ -101,9 +101,11 @@ class Pulled:
 
     def _unread(self, item: Item) -> Iterator[Problem]:
         """Resources of ours that stand in no record."""
+        from mesofhir.fhir.definitions import name_of
+
         for kept in item.kept:
             if self.clinic.link_of(kept.resource) is not None:
-                where = f"{item.where}: {sources.name_of(kept.resource)}"
+                where = f"{item.where}: {name_of(kept.resource)}"
                 yield Problem(where, kept.reason, hint="kept as it is")
 
 

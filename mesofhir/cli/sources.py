@@ -131,17 +131,16 @@ def _replaced(place: Path, written: Written) -> str:
     return f", in place of what was there{old}"
 
 
-def name_of(resource: dict[str, Any]) -> str:
-    """``Type/id``, as far as a resource says it."""
-    return "/".join(str(resource[n]) for n in ("resourceType", "id") if n in resource) or "a resource"
-
-
 def _place(resource: dict[str, Any], path: str) -> str:
     """``Procedure.note.text``: the same place in all resources."""
-    return str(resource.get("resourceType", "")) + re.sub(r"\[\d+\]", "", path.removeprefix("$"))
+    from mesofhir.fhir.definitions import name_of
+
+    return name_of(resource).partition("/")[0] + re.sub(r"\[\d+\]", "", path.removeprefix("$"))
 
 
 def _not_held(item: Item) -> Iterator[dict[str, Any]]:
+    from mesofhir.fhir.definitions import name_of
+
     for kept in item.kept:
         yield {"kept": name_of(kept.resource), "patient": item.patient, "reason": kept.reason}
     for note in item.notes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import NoneType, UnionType
@@ -102,12 +102,23 @@ _MORE_CODES = {
 
 
 _TYPE_NAME = re.compile("[A-Z][A-Za-z]{1,63}")
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 def model_of(resource: object) -> Model | None:
     """The class of a resource, or none if it names no type that there is."""
     name = resource.get("resourceType") if isinstance(resource, dict) else None
     return _model(name) if isinstance(name, str) else None
+
+
+def name_of(resource: Mapping[str, Any]) -> str:
+    """``Type/id``, as far as there is such a type, and as it can be an id; whatever else stands in their places may be
+    about a patient, and is shown to nobody."""
+    if model_of(resource) is None:
+        return "a resource"
+    logical = resource.get("id")
+    whole = isinstance(logical, str) and _ID.fullmatch(logical)
+    return f"{resource['resourceType']}/{logical}" if whole else str(resource["resourceType"])
 
 
 @lru_cache(maxsize=512)

@@ -357,3 +357,21 @@ def test_what_no_record_holds_is_counted_kept_and_reported() -> None:
     assert [line["kept"] for line in said if "kept" in line] == ["Basic/b1"]
     if os.name == "posix":
         assert Path("r.ndjson").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize(
+    "wrong", [{"resourceType": "Zqxcanary"}, {"id": "Zqxcanary Anna"}, {"id": {"a": "Zqxcanary"}}], ids=str
+)
+def test_what_stands_in_the_place_of_a_type_or_an_id_is_not_shown(wrong: dict[str, Any], ours: bool) -> None:
+    x = {"resourceType": "Procedure", "id": "1", "status": "completed", **wrong}
+    if ours:
+        x["identifier"] = [{"system": f"{NAMESPACE}/sessions", "value": "S1"}]
+    Path("x.fhir.ndjson").write_text(json.dumps(x), encoding="utf-8")
+    for verb, *target in (["check"], ["convert", "out.json"]):
+        report = Path(f"{verb}.ndjson")
+        args = [verb, "x.fhir.ndjson", *target, "-v", "--namespace", NAMESPACE, "--report", str(report)]
+        result = CliRunner().invoke(main, args)
+        assert "1 kept" in result.output
+        assert "Zqxcanary" not in result.output
+        assert "Zqxcanary" not in report.read_text(encoding="utf-8")

@@ -54,7 +54,7 @@ class Singles:
             if link is None:
                 self.out.keep(x, "not ours: no identifier in the namespace")
             elif not shapes:
-                self.out.keep(x, f"a {kind} is nothing that the table `{link.table}` makes")
+                self.out.keep(x, f"of another type than what the table `{link.table}` makes")
             elif link in seen:
                 self.out.keep(x, f"a second {kind} with the same identifier")
             elif r := self._read(link, shapes, x):
