@@ -59,7 +59,8 @@ class Pulled:
     @property
     def nothing(self) -> NotAllDone:
         """Why nothing was found, as far as one can tell."""
-        from mesofhir.cli.server_check import PEOPLE, kinds
+        from mesofhir.cli.server_check import kinds
+        from mesofhir.sync.planning.plan import PEOPLE
 
         abilities = self.server.abilities()
         if any(abilities.of(kind).offers("search-type") for kind in kinds() if kind not in PEOPLE):

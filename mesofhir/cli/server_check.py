@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mesofhir.server import Abilities, Server, Settled, TypeAbilities
     from mesofhir.sync.planning.plan import Plan, TypePlan
 
-PEOPLE: Final = ("Patient", "Practitioner")
 COLUMNS: Final = ("create", "read", "update", "search", "by identifier", "conditional create", "versions")
 _NEEDED_OF_PEOPLE: Final = ("search", "by identifier")  # they belong to the EHR: found, not made
 _SIGNS: Final = {True: "yes", False: "no", None: "?"}
@@ -107,7 +106,7 @@ def _abilities(kind: TypeAbilities) -> dict[str, bool | None]:
 
 def _planned(plan: Plan) -> Iterator[str]:
     """The step that each type takes, and why no earlier one."""
-    from mesofhir.sync.planning.plan import DOCUMENT
+    from mesofhir.sync.planning.plan import DOCUMENT, PEOPLE
 
     yield "how a push goes:"
     wide = max(map(len, kinds()))
@@ -164,7 +163,7 @@ def _word(settled: Settled) -> str:
 def _missing(abilities: Abilities) -> Iterator[str]:
     """What a push needs, and is not there."""
     from mesofhir.server.abilities import NOT_LISTED
-    from mesofhir.sync.planning.plan import Plan
+    from mesofhir.sync.planning.plan import PEOPLE, Plan
 
     plan = Plan(abilities)
     if abilities.unfit:

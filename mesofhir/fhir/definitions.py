@@ -102,7 +102,7 @@ _MORE_CODES = {
 
 
 _TYPE_NAME = re.compile("[A-Z][A-Za-z]{1,63}")
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+ID = r"[A-Za-z0-9\-.]{1,64}"  # datatypes.html#id
 
 
 def model_of(resource: object) -> Model | None:
@@ -117,7 +117,7 @@ def name_of(resource: Mapping[str, Any]) -> str:
     if model_of(resource) is None:
         return "a resource"
     logical = resource.get("id")
-    whole = isinstance(logical, str) and _ID.fullmatch(logical)
+    whole = isinstance(logical, str) and re.fullmatch(ID, logical)
     return f"{resource['resourceType']}/{logical}" if whole else str(resource["resourceType"])
 
 

@@ -10,12 +10,12 @@ from types import NoneType
 from typing import Any
 
 from mesofhir.errors import Problem
-from mesofhir.fhir.definitions import Element, Shape, elements_of, model_of
+from mesofhir.fhir.definitions import ID, Element, Shape, elements_of, model_of
 
 _WHOLE_TYPES = ("integer", "unsignedInt", "positiveInt", "integer64")
 # Where fhir.resources is laxer than R4.
 _PATTERNS = {
-    "id": re.compile(r"[A-Za-z0-9\-.]{1,64}"),
+    "id": re.compile(ID),
     "uri": re.compile(r"\S+"),
     "url": re.compile(r"\S+"),
     "canonical": re.compile(r"\S+"),
@@ -53,9 +53,8 @@ def _empty(where: str, what: str) -> Problem:
 
 
 _SAFE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_ID = r"[A-Za-z0-9\-.]{1,64}"
 _REFERENCE = re.compile(  # references.html#literal; a search instead of an id stands in transactions
-    rf"(?P<type>[A-Z][A-Za-z]+)(/{_ID}(/_history/{_ID})?|\?\S+)|\#(?P<contained>\S*)|[A-Za-z][A-Za-z0-9+.\-]*:\S+"
+    rf"(?P<type>[A-Z][A-Za-z]+)(/{ID}(/_history/{ID})?|\?\S+)|\#(?P<contained>\S*)|[A-Za-z][A-Za-z0-9+.\-]*:\S+"
 )
 
 

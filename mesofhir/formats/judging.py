@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesofhir.errors import Problem
-from mesofhir.fhir.definitions import model_of, name_of
+from mesofhir.fhir.definitions import name_of
 from mesofhir.fhir.profiles import ours, violations
 from mesofhir.fhir.references import own_name
 from mesofhir.fhir.validation import validate
@@ -92,7 +92,8 @@ class Judge:
 
     def _tell_foreign(self, item: Item, kept: Kept, named: _Named, said: set[Problem]) -> None:
         name = name_of(kept.resource)
-        name = name if "/" in name else " ".join(filter(None, (name, url_of(kept))))
+        if "/" not in name:
+            name = " ".join(filter(None, (name, url_of(kept))))
         for found in judged(kept.resource, named):
             where = f"{item.where}: {name} {found.path}"
             hint = "; ".join(filter(None, (found.hint, found.rule and f"rule {found.rule}")))
@@ -131,7 +132,7 @@ def judged(resource: dict[str, Any], named: _Named) -> Iterator[Found]:
 
 def _beside(kind: str, found: Found) -> str:
     """Where it stands in FHIR, for who reads that."""
-    kind = kind if model_of({"resourceType": kind}) else "a resource"
+    kind = name_of({"resourceType": kind})
     return "; ".join(filter(None, (found.hint, f"FHIR: {kind} {found.path}", found.rule and f"rule {found.rule}")))
 
 

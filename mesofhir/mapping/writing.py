@@ -89,7 +89,7 @@ class Made:
     @cached_property
     def likeness(self) -> str:
         """What the record states, but for its key and its references: the same under another key is the same here."""
-        named = {"of", *(c.name for c in TABLES[self.link.table].columns.values() if c.to)}
+        named = TABLES[self.link.table].references
         stated = {name: v for name, v in self.stated.items() if v and name[0] not in "@=" and name not in named}
         return canonical(stated)
 

@@ -76,6 +76,11 @@ class Table:
         """The columns that hold one value or a list of words."""
         return {n: c for n, c in self.columns.items() if c.kind != "values"}
 
+    @cached_property
+    def references(self) -> frozenset[str]:
+        """The fields of a row that name other records, the one that it stands in (``of``) among them."""
+        return frozenset({"of", *(n for n, c in self.columns.items() if c.to)})
+
 
 TABLES: Final[dict[str, Table]] = {}
 

@@ -85,8 +85,11 @@ class Judge:
 
     def known(self, m: Made) -> dict[str, Any]:
         """What the ledger is to hold when the server says all that we state."""
+        return self.hashes(m.link, m.stated) | self._marks(m)
+
+    def _marks(self, m: Made) -> dict[str, Any]:
         patient = Link(m.link.kind, m.link.table, str(m.row.get("patient", "")))
-        return self.hashes(m.link, m.stated | {MADE: m.fingerprint}) | self.hashes(patient, {LIKE: m.likeness})
+        return self.hashes(m.link, {MADE: m.fingerprint}) | self.hashes(patient, {LIKE: m.likeness})
 
     def proof(self, m: Made, versions: Iterable[Resource]) -> Tokens | None:
         """What both sides said last, as far as versions of the resource prove it.
@@ -141,12 +144,12 @@ class Judge:
         left = [(path, why) for path, why in doubts if path not in replaced]
         final = said(sent, [overlay.shape], m.world)
         merged = _undone(m, merged, final)
-        remarks = [*self._told(m, found, merged, conflicts), *_more(m, final), *_gone_along(m, found, x, sent)]
+        remarks = [*self._told(m, found, merged, conflicts), *_more(m, final), *_gone_along(m, found, x, replaced)]
         remarks += [Remark(m.link, "left", why, path) for path, why in left]
         if then != alone:
             remarks.append(Remark(m.link, "linked", "referred by identifier alone to what is on the server by now"))
         after = {n: t for n, t in agreed(ours, base, merged).items() if n[0] != "@" or n in ours}
-        after |= {name: t for name, t in self.known(m).items() if name in MARKS}
+        after |= self._marks(m)
         if sent == x:
             outcome: Outcome = "conflict" if merged.of(Verdict.CONFLICT) else "blocked" if left else "unchanged"
             return Decision(m.link, outcome, None, after, (), tuple(remarks), baseless)
@@ -291,9 +294,13 @@ def _undone(m: Made, merged: Merge, final: Said | None) -> Merge:
     return replace(merged, verdicts=merged.verdicts | undone)
 
 
-def _gone_along(m: Made, found: Said, before: Resource, sent: Resource) -> Iterable[Remark]:
-    """What the server had beside a value, and what went with it: another coding of a site that is now another one."""
-    gone = set(changes(before, sent))
+def _gone_along(m: Made, found: Said, before: Resource, gone: Set[str]) -> Iterable[Remark]:
+    """What the server had beside a value, and what went with it: another coding of a site that is now another one.
+
+    :param gone: the places that change
+    """
+    if not gone:
+        return
     theirs = unaccounted({k: v for k, v in before.items() if k not in _ENVELOPE}, found.seen)
     for path in sorted({p for leaf in theirs for p in gone if leaf == p or leaf.startswith((f"{p}.", f"{p}["))}):
         yield Remark(m.link, "replaced", "stood beside a value that the clinic has changed, and went with it", path)

@@ -19,7 +19,7 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -86,6 +86,11 @@ class Entry:
     method: str = ""
     step: str = ""
     at: str = field(default="", compare=False)
+
+    @property
+    def stands(self) -> bool:
+        """Is it known to be there, and not taken back?"""
+        return self.state in ("done", "unchanged") and self.method != "withdraw"
 
 
 class Ledger:
@@ -190,14 +195,15 @@ class Ledger:
                     out[link] = _entry(*row[2:])
         return out
 
-    def of(self, patient: str) -> dict[tuple[str, str], Entry]:
+    def of(self, patient: str, but: Container[str] = ()) -> dict[tuple[str, str], Entry]:
         """All that is known of a patient: the hash of the record and the type → what is known.
 
         :param patient: as the ledger calls them
+        :param but: hashes of records that are not asked for
         """
         with self._mutex:
             rows = self._db.execute(f"{_SELECT} WHERE patient = ?", (patient,)).fetchall()
-        return {(record, kind): _entry(*more) for record, kind, *more in rows}
+        return {(record, kind): _entry(*more) for record, kind, *more in rows if record not in but}
 
     def records_of(self, kind: str, logical: str) -> set[str]:
         """The hashes of the records that a resource of the server is known as."""
@@ -237,8 +243,10 @@ class Ledger:
         :raises LedgerFailed: see :meth:`write`
         """
         with self._transaction() as db:
-            people = "type NOT IN ('Patient', 'Practitioner')"
-            db.execute(f"UPDATE resource SET patient = ? WHERE patient = ? AND {people}", (patient, before))  # noqa: S608
+            db.execute(
+                "UPDATE resource SET patient = ? WHERE patient = ? AND type NOT IN ('Patient', 'Practitioner')",
+                (patient, before),
+            )
 
     def forget(self, names: Iterable[tuple[str, str]]) -> None:
         """Forget resources by the hash of the record and the type.

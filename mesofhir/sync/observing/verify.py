@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mesofhir.server import Server
 from mesofhir.sync.observing.observed import Observed
 from mesofhir.sync.observing.readback import HARMLESS, compare, worst
-from mesofhir.sync.sending.finder import NoSuchSearch, searched
+from mesofhir.sync.sending.finder import named
 
 AT_ONCE: Final = 100
 """Resources that are held back until they are read."""
@@ -64,18 +63,10 @@ class Verify:
         for name in sorted(waiting):
             kinds.setdefault(name.split("/")[0], []).append(name)
         for kind, names in kinds.items():
-            found = {f"{kind}/{x['id']}": x for x in self._read(kind, names) if "id" in x}
+            ids = [name.split("/")[1] for name in names]
+            found = {f"{kind}/{x['id']}": x for x in named(self.server, kind, ids) if "id" in x}
             for name in names:
                 self._compare(kind, *waiting[name], found.get(name))
-
-    def _read(self, kind: str, names: list[str]) -> Iterator[Resource]:
-        for n in range(0, len(names), AT_ONCE):
-            some = names[n : n + AT_ONCE]
-            try:
-                yield from list(searched(self.server, kind, [("_id", ",".join(x.split("/")[1] for x in some))]))
-            except NoSuchSearch:
-                answers = (self.server.read(*name.split("/")) for name in some)
-                yield from (a.body for a in answers if a.ok and a.body)
 
     def _compare(self, kind: str, sent: Resource, version: str, stored: Resource | None) -> None:
         now = str((stored or {}).get("meta", {}).get("versionId", ""))

@@ -23,14 +23,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from mesofhir.errors import Refused, Unreachable
+from mesofhir.fhir.references import own_name
 from mesofhir.mapping import Clinic
 from mesofhir.mapping.reading import ADOPTED
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.server import Server, Version
 from mesofhir.sync.pulling.remembered import Remembered, Seen, instant, moment
-from mesofhir.sync.sending.finder import Finder, chunks
+from mesofhir.sync.sending.finder import Finder
 
-AT_ONCE: Final = 200  #: ids in one search; they go in the body of a POST
 READINGS: Final = 3  #: of a type whose pages shift
 Resource = dict[str, Any]
 _CANNOT: Final = (Refused, Unreachable)  # one that cannot do this alone (500, 403) is asked in another way
@@ -85,8 +85,7 @@ class Changed:
         for kind in sorted(tables.keys() - {"Practitioner"}):
             self.ways[kind] = self._look_at(kind, tables[kind], since)
         for kind in ADOPTED:
-            for names in chunks(sorted(self.seen.names(kind, ours=False)), AT_ONCE):
-                self._look_at_theirs(kind, names)
+            self._look_at_theirs(kind, list(self.seen.names(kind, ours=False)))
 
     def _look_at(self, kind: str, tables: set[str], since: int | None) -> str:
         if since is not None:
@@ -109,9 +108,9 @@ class Changed:
         try:
             for x in self.finder.since(kind, tables, instant(start)):
                 if self._judge(x):
-                    found.add(_name(x))
+                    found.add(own_name(x))
                     if not self._went_back(x):
-                        proven.add(_name(x))
+                        proven.add(own_name(x))
         except _CANNOT:
             return False
         known = set(self.seen.names(kind, ours=True))
@@ -137,9 +136,9 @@ class Changed:
             return False
         there = set(self.seen.names(kind, ours=True))
         for x in self._read(kind, wanted):
-            wanted.discard(_name(x))
+            wanted.discard(own_name(x))
             if self._judge(x):
-                there.add(_name(x))
+                there.add(own_name(x))
         for name in wanted:
             if self.seen.of(name):
                 self._lose(name)
@@ -159,7 +158,7 @@ class Changed:
         for _ in range(READINGS):
             before = len(found)
             for x in self.finder.ours(kind, tables):
-                found.add(_name(x))
+                found.add(own_name(x))
                 self._judge(x)
             counted = self.finder.count(kind, tables)
             if counted is None or counted == len(found) + self.seen.surplus(kind) or len(found) == before:
@@ -172,9 +171,9 @@ class Changed:
     def _look_at_theirs(self, kind: str, names: Sequence[str]) -> None:
         found = set()
         for x in self._read(kind, names):
-            found.add(_name(x))
+            found.add(own_name(x))
             if not self._same(x):
-                self._touch(_name(x))
+                self._touch(own_name(x))
         for name in set(names) - found:
             self._lose(name)
 
@@ -183,24 +182,24 @@ class Changed:
     def _judge(self, x: Resource) -> bool:
         """Is it ours? If it says something new, its owner is touched."""
         if "id" not in x or self.clinic.link_of(x) is None:
-            if "id" in x and any(k.ours for k in self.seen.of(_name(x))):
-                self._lose(_name(x))
+            if "id" in x and any(k.ours for k in self.seen.of(own_name(x))):
+                self._lose(own_name(x))
             return False
         if not self._same(x):
-            self._touch(_name(x))
+            self._touch(own_name(x))
             self.touched.add(self.seen.owner(self.subject(x)))
             self.take(x)
         return True
 
     def _same(self, x: Resource) -> bool:
-        known, digest, now = self.seen.of(_name(x)), self.seen.digest(x), _updated(x)
+        known, digest, now = self.seen.of(own_name(x)), self.seen.digest(x), _updated(x)
         return bool(known) and all(k.digest == digest and not _is_older(now, k.updated) for k in known)
 
     def _went_back(self, x: Resource) -> bool:
         """Is it older than we know it, or its version another one of the same number? A backup was restored."""
         now, version = _updated(x), str(x.get("meta", {}).get("versionId", ""))
-        again = (k.version == version and k.digest != self.seen.digest(x) for k in self.seen.of(_name(x)) if version)
-        return any(again) or any(_is_older(now, k.updated) for k in self.seen.of(_name(x)))
+        again = (k.version == version and k.digest != self.seen.digest(x) for k in self.seen.of(own_name(x)) if version)
+        return any(again) or any(_is_older(now, k.updated) for k in self.seen.of(own_name(x)))
 
     def _touch(self, name: str) -> None:
         self.touched |= {k.owner for k in self.seen.of(name)}
@@ -229,7 +228,3 @@ def _is_older(now: int | None, known: int | None) -> bool:
 
 def _updated(x: Resource) -> int | None:
     return moment(x.get("meta", {}).get("lastUpdated"))
-
-
-def _name(x: Resource) -> str:
-    return f"{x['resourceType']}/{x['id']}"

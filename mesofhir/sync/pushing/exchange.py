@@ -163,14 +163,13 @@ class Exchange:
         """:raises NotAllDone: the server does not take something"""
         self.journal.sought |= {d.link: d for d in decisions}
         sent = self.delivery.deliver([d.write for d in decisions if d.write is not None])
-        for s in sent:
-            if s.fate == "refused" and s.error is not None:
-                self.notes.refused(s)
-        for s in sent:
-            if s.fate == "refused" and s.error is not None:
-                if stops(s):
-                    raise s.error
-                self.notes.remark(s.write.link, "refused", str(s.error))
+        refused = [(s, s.error) for s in sent if s.fate == "refused" and s.error is not None]
+        for s, _ in refused:
+            self.notes.refused(s)
+        for s, error in refused:
+            if stops(s):
+                raise error
+            self.notes.remark(s.write.link, "refused", str(error))
         return sent
 
 

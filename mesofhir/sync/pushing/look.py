@@ -77,8 +77,7 @@ def _not_known_to_stand(exchange: Exchange, items: Sequence[Made]) -> dict[Link,
 def _stands(exchange: Exchange, m: Made) -> bool:
     """Does the ledger know that all that we state is there? Also of what a server has made and given no name."""
     e = exchange.journal.entries.get(m.link)
-    stood = e is not None and e.state in ("done", "unchanged") and e.method != "withdraw"
-    return stood and exchange.journal.trusted() and same(exchange.judge.known(m), e.base if e else None)
+    return e is not None and e.stands and exchange.journal.trusted() and same(exchange.judge.known(m), e.base)
 
 
 def unseen(link: Link) -> Decision:

@@ -12,7 +12,7 @@ from mesofhir.sync.deciding.decision import Decision
 from mesofhir.sync.planning.parts import name
 from mesofhir.sync.planning.refusal import Refusal, why
 from mesofhir.sync.report import Outcome, Remark, Result
-from mesofhir.sync.sending.writes import NotTaken, Sent, told
+from mesofhir.sync.sending.writes import NotTaken, Sent, few, told
 
 Resource = dict[str, Any]
 
@@ -120,5 +120,4 @@ class Notes:
 
 def listed(links: Sequence[Link]) -> str:
     """Some resources of ours, as they are called in messages."""
-    shown = ", ".join(told(link) for link in links[:3])
-    return shown + (f" and {len(links) - 3} more" if len(links) > 3 else "")
+    return few([told(link) for link in links])

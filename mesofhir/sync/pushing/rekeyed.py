@@ -30,7 +30,7 @@ from mesofhir.sync.ledger.ledger import OPEN, Entry, Ledger
 from mesofhir.sync.planning.plan import PEOPLE
 from mesofhir.sync.pushing.exchange import Exchange
 from mesofhir.sync.pushing.notes import listed
-from mesofhir.sync.sending.writes import Contended, Write, told, version_of
+from mesofhir.sync.sending.writes import Contended, Write, few, told, version_of
 
 Resource = dict[str, Any]
 Name = tuple[str, str]
@@ -129,8 +129,8 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
     out = Keys(exchange.clinic, ledger)
     patients = {journal.whose, *_people(exchange, items, out, rekeyed)}
     mine = {ledger.record(m.link.table, m.link.key) for m in exchange.made}
-    known = {name: e for patient in patients for name, e in ledger.of(patient).items()}
-    rows = {name: e for name, e in known.items() if name[0] not in mine and name[1] not in PEOPLE}
+    known = {name: e for patient in patients for name, e in ledger.of(patient, but=mine).items()}
+    rows = {name: e for name, e in known.items() if name[1] not in PEOPLE}
     places = {(link.kind, e.id): link for link, e in journal.entries.items() if e.id}
     for (record, kind), e in rows.items():
         if link := places.get((kind, e.id)):  # a run that was cut off had come so far
@@ -138,10 +138,10 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
     if rekeyed is not False:
         _records(exchange, items, out, {n: e for n, e in rows.items() if n[0] not in out.now}, rekeyed)
     out.old |= {name for name in rows if name[0] in out.now}
-    if left := sorted(f"{kind}/{e.id}" for (record, kind), e in rows.items() if record not in out.now and _stands(e)):
-        shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-        why = f"stated no more: {shown}; left as it is (a record is withdrawn by its status, entered-in-error)"
-        exchange.notes.remark(exchange.notes.patient, "unstated", why)
+    left = {f"{kind}/{e.id}" for (record, kind), e in rows.items() if record not in out.now and e.id and e.stands}
+    if left:
+        why = "left as it is (a record is withdrawn by its status, entered-in-error)"
+        exchange.notes.remark(exchange.notes.patient, "unstated", f"stated no more: {few(sorted(left))}; {why}")
     return out
 
 
@@ -235,7 +235,7 @@ def _pairs(
     """
     alike: dict[Likeness, list[str]] = {}
     for record, entries in gone.items():
-        if all(_stands(e) and LIKE in (e.base or {}) for e in entries.values()):
+        if all(e.id and e.stands and LIKE in (e.base or {}) for e in entries.values()):
             alike.setdefault(_likeness({kind: e.base or {} for kind, e in entries.items()}), []).append(record)
     waiting = _new(exchange, items) if alike else []
     before = len(waiting) + 1
@@ -273,7 +273,7 @@ def _was(
         if x is None or old is None or exchange.ledger.record(old.table, old.key) != record:
             return None
         found = said(tried.over(x), m.forms, m.world)
-        named = _references(m) & m.stated.keys()
+        named = TABLES[m.link.table].references & m.stated.keys()
         if found is None or not all(_held(m.stated[n], found.values.get(n, ABSENT)) for n in named):
             return None
         was[m.link] = old
@@ -288,7 +288,7 @@ def _adopt(
     for m in made:
         link, old, e = m.link, was[m.link], entries[m.link.kind]
         then, tokens = exchange.ledger.tokens(old, m.stated), exchange.ledger.tokens(link, m.stated)
-        before, moved = e.base or {}, _references(m)
+        before, moved = e.base or {}, TABLES[link.table].references
         base = {n: t if n in moved or before.get(n) == then[n] else UNSETTLED for n, t in tokens.items()}
         now[link] = Entry(e.state, e.id, e.version, exchange.journal.whose, base)
         exchange.notes.remark(link, "rekeyed", f"was {old.table} {old.key}: {link.kind}/{e.id} goes by the new key")
@@ -297,15 +297,6 @@ def _adopt(
 
 def _likeness(of: Mapping[str, Tokens]) -> Likeness:
     return frozenset((kind, str(tokens[LIKE])) for kind, tokens in of.items())
-
-
-def _stands(e: Entry) -> bool:
-    return bool(e.id) and e.state in ("done", "unchanged") and e.method != "withdraw"
-
-
-def _references(m: Made) -> set[str]:
-    """The fields of a record that name other records."""
-    return {"of", *(c.name for c in TABLES[m.link.table].columns.values() if c.to)}
 
 
 def _held(ours: Any, theirs: Any) -> bool:

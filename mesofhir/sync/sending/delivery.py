@@ -31,6 +31,7 @@ from mesofhir.sync.sending.writes import (
     Sent,
     Witness,
     Write,
+    few,
     referring,
     stops,
     told,
@@ -281,7 +282,7 @@ class Delivery:
         about = _concerned(why.issues, links)
         if not about:
             return NotTaken(str(why), why, about)
-        shown = ", ".join(told(link) for link in about[:3]) + (f" or {len(about) - 3} more" if len(about) > 3 else "")
+        shown = few([told(link) for link in about], "or")
         return NotTaken(f"{'one of ' if len(about) > 1 else ''}{shown}: {why}", why, about)
 
 

@@ -65,6 +65,20 @@ def searched(server: Server, kind: str, params: Params) -> Generator[Resource, N
             again = False
 
 
+def named(server: Server, kind: str, ids: Sequence[str], *, alone: bool = True) -> Iterator[Resource]:
+    """Resources of a type by their ids, as far as they are there: by a search, or one by one.
+
+    :param alone: may they be read one by one?
+    :raises Refused: they cannot be read either
+    """
+    for some in chunks(list(ids), AT_ONCE):
+        try:
+            yield from list(searched(server, kind, [("_id", ",".join(some))]))
+        except NoSuchSearch:
+            answers = (server.read(kind, one) for one in some if alone)
+            yield from (a.body for a in answers if a.ok and a.body)
+
+
 class Finder:
     """Knows from what a server has refused how its types are to be searched; one for a run."""
 
@@ -143,18 +157,8 @@ class Finder:
                     yield x
 
     def named(self, kind: str, ids: Sequence[str]) -> Iterator[Resource]:
-        """Resources of a type by their ids, as far as they are there and can be read: by a search, or one by one."""
-        for some in chunks(list(ids), AT_ONCE):
-            try:
-                found = list(searched(self.server, kind, [("_id", ",".join(some))]))
-            except NoSuchSearch:
-                found = self._read(kind, some)
-            yield from found
-
-    def _read(self, kind: str, ids: Iterable[str]) -> list[Resource]:
-        if not self.server.abilities().of(kind).offers("read"):
-            return []
-        return [a.body for one in ids if (a := self.server.read(kind, one)).ok and a.body]
+        """Resources of a type by their ids, as far as they are there and can be read."""
+        yield from named(self.server, kind, ids, alone=self.server.abilities().of(kind).offers("read"))
 
     def searches(self, kind: str) -> bool:
         """Does the server offer a search of a type?"""

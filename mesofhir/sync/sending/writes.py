@@ -116,6 +116,11 @@ def told(link: Link) -> str:
     return f"{link.table} {link.key} ({link.kind})"
 
 
+def few(words: Sequence[str], joint: str = "and") -> str:
+    """The first of many in a message, and how many more there are."""
+    return ", ".join(words[:3]) + (f" {joint} {len(words) - 3} more" if len(words) > 3 else "")
+
+
 def version_of(x: Mapping[str, Any] | None) -> str:
     """The version of a resource; "" if the server does not tell."""
     return str(((x or {}).get("meta") or {}).get("versionId", ""))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from mesofhir.fhir.references import own_name
 from mesofhir.mapping.common import STATES
 from mesofhir.terminology import LOINC, code_set
 
@@ -25,11 +26,6 @@ _HELD: Final = frozenset({"active", "recurrence", "relapse"})
 _VERIFIED: Final = frozenset({"confirmed", "unconfirmed", "provisional", "differential"})
 _SAID: Final = frozenset({"final", "amended", "corrected"})
 Resource = Mapping[str, Any]
-
-
-def name(x: Resource) -> str:
-    """``Type/id``."""
-    return f"{x['resourceType']}/{x['id']}"
 
 
 def about(x: Resource) -> str:
@@ -105,7 +101,7 @@ def at_odds(ours: Resource, theirs: Resource) -> bool:
 
 def newest(observations: list[Resource]) -> Resource | None:
     """The one of the latest time; one without a time before all others."""
-    return max(observations, key=lambda x: (_time(x)[0], name(x)), default=None)
+    return max(observations, key=lambda x: (_time(x)[0], own_name(x)), default=None)
 
 
 def _time(x: Resource) -> tuple[str, str]:

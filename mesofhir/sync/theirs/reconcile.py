@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mesofhir.fhir.picture import Mismatch, Reading
-from mesofhir.fhir.references import references
+from mesofhir.fhir.references import own_name, references
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import World, tail
 from mesofhir.mapping.common import STATES
@@ -40,7 +40,6 @@ from mesofhir.sync.theirs.foreign import (
     about,
     at_odds,
     in_force,
-    name,
     newest,
     pairs,
     plain,
@@ -88,7 +87,7 @@ class Reconciliation:
         :raises Refused: it was not answered: what the EHR holds is to be known before anything is sent beside it
         """
         for kind, patients in wanted.items():
-            new = {name(x): x for x in patients if (kind, name(x)) not in self.of}
+            new = {own_name(x): x for x in patients if (kind, own_name(x)) not in self.of}
             for some in chunks(sorted(new), AT_ONCE):
                 whose: dict[str, list[str]] = {}
                 for subject in some:
@@ -137,7 +136,7 @@ class Reconciliation:
         return {link for i in identifiers for kind in _LINKED if (link := self.clinic.link(kind, i))}
 
     def _of_none_known(self, m: Made, theirs: list[Resource]) -> Verdict | None:
-        active = sorted(name(x) for x in theirs if real(x) and positive(x) and in_force(x))
+        active = sorted(own_name(x) for x in theirs if real(x) and positive(x) and in_force(x))
         if not active or m.row.get("status") is not None:
             return None
         reason = f"“none known” is not sent: the server holds an active allergy ({', '.join(active)})"
@@ -154,7 +153,7 @@ class Reconciliation:
             opposite += [x for x in conditions if real(x) and in_force(x) and self._is(x, str(m.row.get("kind")))]
         if not opposite:
             return None
-        return Verdict(None, f"the EHR says the opposite ({', '.join(sorted(map(name, opposite)))}); ours is sent")
+        return Verdict(None, f"the EHR says the opposite ({', '.join(sorted(map(own_name, opposite)))}); ours is sent")
 
     def _is(self, condition: Resource, kind: str) -> bool:
         return self.clinic.codes["contraindications"].token_in(pairs(condition)) == kind
@@ -165,7 +164,7 @@ class Reconciliation:
         if real(ours):
             for x in alike:
                 if real(x) and plain(x) and self._stands_for(m, x, subject, needed):
-                    return Verdict("found", f"the EHR has it already ({name(x)}): neither doubled nor changed", x)
+                    return Verdict("found", f"the EHR has it already ({own_name(x)}): neither doubled nor changed", x)
         return next(self._told(ours, alike, foreign), None)
 
     def _stands_for(self, m: Made, x: Resource, subject: str, needed: set[Link]) -> bool:
@@ -198,13 +197,13 @@ class Reconciliation:
         """What is told, and ours sent all the same."""
         for x in alike:
             if real(ours) != real(x) and in_force(ours if real(ours) else x):
-                yield Verdict(None, f"{name(x)} of the EHR says the opposite: one is refuted, the other in force")
+                yield Verdict(None, f"{own_name(x)} of the EHR says the opposite: one is refuted, the other in force")
         none = [x for x in foreign if real(x) and in_force(x) and not positive(x)]
         if ours["resourceType"] == "AllergyIntolerance" and none and real(ours) and in_force(ours):
-            yield Verdict(None, f"{name(none[0])} of the EHR says that no allergy is known")
+            yield Verdict(None, f"{own_name(none[0])} of the EHR says that no allergy is known")
         for x in alike:
             if real(ours) and real(x):
-                yield Verdict(None, f"the EHR has {name(x)} of the same code; it says something else, or less")
+                yield Verdict(None, f"the EHR has {own_name(x)} of the same code; it says something else, or less")
 
     def _same_code(self, ours: Resource, theirs: Resource) -> bool:
         """Do both name the same substance, medicine or diagnosis, among others perhaps?"""
