@@ -152,7 +152,8 @@ def _plain_number(text: str, options: Options) -> str:
         hint = "" if options.locale else "--locale it reads a decimal comma"
         raise Refusal(Wrong("a comma in a number", "digits with a point, such as 0.50", hint))
     if not _NUMBER.fullmatch(text):
-        raise Refusal(Wrong("not a number", "digits such as 0.50, without a unit or separators of thousands"))
+        such = "0,50" if options.locale == "it" else "0.50"
+        raise Refusal(Wrong("not a number", f"digits such as {such}, without a unit or separators of thousands"))
     return text
 
 

@@ -303,6 +303,12 @@ def test_numbers(cell: str, tmp_path: Path) -> None:
     assert all(p.where.endswith("sessions.csv: row 2, column depth") for p in found)
 
 
+@pytest.mark.parametrize(("locale", "such"), [("", "0.50"), ("en", "0.50"), ("it", "0,50")])
+def test_a_number_is_asked_for_as_it_is_written_there(locale: str, such: str, tmp_path: Path) -> None:
+    _, found = session(tmp_path, 'Y1,S1,done,2026-03-04,"4 mm",', locale=locale)
+    assert [p.expected for p in found] == [f"digits such as {such}, without a unit or separators of thousands"]
+
+
 @pytest.mark.parametrize("cell", ["12", "1.0", "1,0", "x", "9" * 30])
 def test_whole_numbers(cell: str, tmp_path: Path) -> None:
     tree, found = session(tmp_path, f'Y1,S1,done,2026-03-04,,"{cell}"')
