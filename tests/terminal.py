@@ -26,6 +26,9 @@ def on_a_terminal(
 ) -> tuple[int, str]:
     """Run a program whose standard error is a real terminal; Ctrl-C as soon as what ``press`` matches is seen.
 
+    A signal that comes between the end of a question and the reading of its answer is noticed by Python when the
+    read ends, which is never: at a question that stays it is pressed again, as a person does.
+
     :param types: standard input is the terminal, too: what is typed there, each time that ``asked`` is seen
     :returns: its exit code, and all that the terminal was sent
     """
@@ -34,9 +37,13 @@ def on_a_terminal(
     given = subprocess.DEVNULL if types is None else theirs
     process = subprocess.Popen(command, stdin=given, stdout=subprocess.DEVNULL, stderr=theirs, env=env)
     os.close(theirs)
-    seen, ends, waiting, heard = b"", time.monotonic() + seconds, list(types or ()), 0
+    seen, ends, waiting, heard, pressed = b"", time.monotonic() + seconds, list(types or ()), 0, False
     while (left := ends - time.monotonic()) > 0:
-        if not select.select([ours], [], [], left)[0]:
+        again = pressed and types is not None
+        if not select.select([ours], [], [], min(left, 1) if again else left)[0]:
+            if again and left > 1:
+                process.send_signal(signal.SIGINT)
+                continue
             process.kill()  # it waits for something that nobody types
             break
         try:
@@ -48,7 +55,7 @@ def on_a_terminal(
         seen += chunk
         if press and re.search(press.encode(), seen):
             process.send_signal(signal.SIGINT)
-            press = ""
+            press, pressed = "", True
         if waiting and re.search(asked.encode(), seen[heard:]):
             heard = len(seen)
             os.write(ours, waiting.pop(0).encode())

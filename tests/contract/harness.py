@@ -140,6 +140,12 @@ class Place:
         """Which records stand how often on the server."""
         return Counter(link for x in self.resources().values() if (link := self.clinic.link_of(x)))
 
+    def name(self, kind: str, key: str) -> str:
+        """What the server calls the one resource of a type that a record has."""
+        links = {n: self.clinic.link_of(x) for n, x in self.resources().items()}
+        [name] = [n for n, link in links.items() if link and (link.kind, link.key) == (kind, key)]
+        return name
+
     def versions(self) -> dict[str, int]:
         """The version of each resource of this clinic; both servers count from 1."""
         return {name: int(x["meta"]["versionId"]) for name, x in self.resources().items()}

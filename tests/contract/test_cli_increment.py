@@ -39,7 +39,7 @@ def test_every_night(place: Place) -> None:
     assert "nothing to change there; nothing was written" in result.stderr
     last = result.stderr.splitlines()[-1]
     assert last.startswith("0 histories read again from 0 resources; 0 gone on the server, 0 records of them kept")
-    [name] = [n for n in place.resources() if n.startswith("Condition/") and "P2" in str(place.resources()[n])]
+    name = place.name("Condition", "P2-C")
     place.ehr.send("DELETE", name)
     place.pushed(small("P3"))
     result = pull(place, "x.ndjson", "--since", "auto", "--report", "r.ndjson")

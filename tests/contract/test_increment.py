@@ -31,10 +31,6 @@ class There:
         with logged() as self.requests:
             return self.into.pull(self.server, self.place.clinic)
 
-    def name(self, kind: str, key: str) -> str:
-        [name] = [n for n, x in self.place.resources().items() if self.place.clinic.link_of(x)[::2] == (kind, key)]
-        return name
-
 
 def test_edits_of_an_ehr_new_histories_and_deletions(there: There) -> None:
     place = there.place
@@ -50,7 +46,7 @@ def test_edits_of_an_ehr_new_histories_and_deletions(there: There) -> None:
     few = len(there.requests)
     assert few < 40
 
-    place.ehr.edit(there.name("Condition", "P2-C"), lambda x: x.update(recordedDate="2026-04-01"))
+    place.ehr.edit(there.place.name("Condition", "P2-C"), lambda x: x.update(recordedDate="2026-04-01"))
     place.pushed(small("P4"))
     record(trees["R1"], "sessions", "S3")["planned_start"] = "2026-03-17"
     place.pushed(trees["R1"])
@@ -62,8 +58,8 @@ def test_edits_of_an_ehr_new_histories_and_deletions(there: There) -> None:
     assert list(now) == ["P1", "P2", "P3", "R1", "P4"]
     assert there.pull().touched == 0
 
-    goal = there.name("Goal", "R1-G1")
-    place.ehr.send("DELETE", there.name("Condition", "P3-C"))
+    goal = there.place.name("Goal", "R1-G1")
+    place.ehr.send("DELETE", there.place.name("Condition", "P3-C"))
     place.ehr.edit(goal, lambda x: x["description"].update(text="NRS sotto 2"))
     told = there.pull()
     assert told.touched == 2
@@ -99,7 +95,7 @@ def test_the_clock_of_the_server(there: There) -> None:
 def test_deletions_in_the_history_of_a_type(there: There) -> None:
     place = there.place
     place.pushed(small("P1"))
-    name = there.name("Condition", "P1-C")
+    name = there.place.name("Condition", "P1-C")
     stamp = place.ehr.read(name)["meta"]["lastUpdated"]
     place.ehr.send("DELETE", name)
     found = {(v.name, v.deleted) for v in there.server.changes("Condition", stamp)}

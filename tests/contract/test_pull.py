@@ -20,13 +20,7 @@ def another(place: Place) -> Place:
 
 
 def patient_of(place: Place, key: str) -> str:
-    return of(place, "Patient", key)
-
-
-def of(place: Place, kind: str, key: str) -> str:
-    """What the server calls a resource of ours."""
-    [name] = [n for n, x in place.resources().items() if place.clinic.link_of(x)[::2] == (kind, key)]
-    return name
+    return place.name("Patient", key)
 
 
 def test_twenty_patients_in_as_many_requests_as_types(place: Place) -> None:
@@ -135,7 +129,7 @@ def test_an_empty_server(place: Place) -> None:
 def test_one_that_cannot_be_read_stops_no_other(place: Place) -> None:
     for n in range(3):
         place.pushed(small(f"P{n}"))
-    name, session = of(place, "CarePlan", "P1-Y"), of(place, "Procedure", "P1-S")
+    name, session = place.name("CarePlan", "P1-Y"), place.name("Procedure", "P1-S")
     place.ehr.edit(name, lambda x: x.update(modifierExtension=[{"url": "urn:not", "valueBoolean": True}]))
     place.ehr.edit(session, lambda x: x.update(status="on-hold"))
     items = {i.patient: i for i in place.pull()}
@@ -151,9 +145,9 @@ def test_a_record_without_its_resource_takes_no_other_with_it(place: Place) -> N
     """The EHR deletes a finding, and writes a time without its zone in another record, where the server takes that."""
     tree = rich()
     place.pushed(tree)
-    place.ehr.send("DELETE", of(place, "DetectedIssue", "P1-F2"))
+    place.ehr.send("DELETE", place.name("DetectedIssue", "P1-F2"))
     if place.is_hapi:
-        place.ehr.edit(of(place, "Condition", "P1-C1"), lambda x: x.update(onsetDateTime="2026-01-01T10:00:00"))
+        place.ehr.edit(place.name("Condition", "P1-C1"), lambda x: x.update(onsetDateTime="2026-01-01T10:00:00"))
         del tree["conditions"][0]["onset"]
     [item] = place.pull()
     assert [(k.resource["resourceType"], k.reason) for k in item.kept] == [
@@ -174,8 +168,8 @@ def test_a_stray_reference_makes_no_record_another(place: Place) -> None:
         [detail] = [d for e in x["evidence"] for d in e["detail"] if d["reference"].startswith("AllergyIntolerance/")]
         detail["identifier"]["value"] = "nowhere"
 
-    place.ehr.edit(of(place, "DetectedIssue", finding["key"]), paste)
-    place.ehr.edit(of(place, "Condition", "P2-C"), lambda x: x["subject"]["identifier"].update(value="nobody"))
+    place.ehr.edit(place.name("DetectedIssue", finding["key"]), paste)
+    place.ehr.edit(place.name("Condition", "P2-C"), lambda x: x["subject"]["identifier"].update(value="nobody"))
     first, second = place.pull()
     del finding["allergy"]
     equal(history(tree), first.history, exact=place.is_hapi)
@@ -199,7 +193,7 @@ def test_a_patient_of_the_ehr_is_whom_most_references_name(place: Place) -> None
 @pytest.mark.parametrize("edit", ["no subject", "a subject by identifier", "another patient"])
 def test_a_resource_that_is_nobodys_is_kept(place: Place, edit: str) -> None:
     place.results(small("P1"), small("P2"))
-    name = of(place, "Condition", "P1-C")
+    name = place.name("Condition", "P1-C")
     other = patient_of(place, "P2")
     edits = {
         "no subject": lambda x: x.pop("subject"),
