@@ -40,8 +40,8 @@ def on_a_terminal(
     seen, ends, waiting, heard, pressed = b"", time.monotonic() + seconds, list(types or ()), 0, False
     while (left := ends - time.monotonic()) > 0:
         again = pressed and types is not None
-        if not select.select([ours], [], [], min(left, 1) if again else left)[0]:
-            if again and left > 1:
+        if not select.select([ours], [], [], min(left, 5) if again else left)[0]:
+            if again and left > 5:
                 process.send_signal(signal.SIGINT)
                 continue
             process.kill()  # it waits for something that nobody types
@@ -53,6 +53,7 @@ def on_a_terminal(
         if not chunk:
             break
         seen += chunk
+        pressed = False  # it heard
         if press and re.search(press.encode(), seen):
             process.send_signal(signal.SIGINT)
             press, pressed = "", True
