@@ -134,11 +134,26 @@ def told(ctx: click.Context, act: Callable[[], Any]) -> int:
 
 def _failed(voice: Voice, error: MesofhirError, code: int, cause: BaseException | None = None) -> int:
     if os.environ.get(TRACEBACK) == "1":
-        import traceback
-
-        voice.line("".join(traceback.format_exception(cause or error)).rstrip())
+        voice.line(_traceback(cause or error))
     voice.error(error)
     return code
+
+
+def _traceback(error: BaseException) -> str:
+    """Where it was raised, and what led to it. Of an error that is not ours only the type: what it says, and the notes
+    on it, could quote a patient's data."""
+    import traceback
+
+    parts: list[str] = []
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        says = f": {each}" if isinstance(each, MesofhirError) else ""
+        frames = "".join(traceback.format_tb(each.__traceback__))
+        parts.insert(0, f"Traceback (most recent call last):\n{frames}{type(each).__qualname__}{says}")
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+    return "\n\nwhich led to:\n\n".join(parts)
 
 
 def _system(error: OSError) -> MesofhirError:
@@ -151,7 +166,8 @@ def _bug(error: BaseException) -> MesofhirError:
     """Only the type: a message could quote a patient's data."""
     return MesofhirError(
         f"mesofhir itself failed ({type(error).__name__}). This is a mistake of ours: please report it, with "
-        f"what you called. {TRACEBACK}=1 shows where; read that before you pass it on, it may quote your data"
+        f"what you called, and with what it says once {TRACEBACK}=1 is set in the environment: where it failed, and "
+        "nothing of your data"
     )
 
 

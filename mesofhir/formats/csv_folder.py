@@ -73,9 +73,9 @@ class CsvFolder:
                 self.ignored.append(Problem(f"{self.where}/{_shown(path.name)}", "not read", hint=hint))
             elif (sheet := SHEETS.get(name[:-4])) is None:
                 near = get_close_matches(name, headings(), 1, 0.6)
-                hint = f"did you mean {near[0]}?" if near else "see `mesofhir template`"
-                what = "not the name of a table"
-                found.append(Problem(f"{self.where}/{_shown(path.name)}", what, "a file of a table", hint))
+                hint = f"did you mean {near[0]}?" if near else "`mesofhir convert` writes a folder with all of them"
+                what, right = "not the name of a table", f"a file of a table, such as {SHEETS['sessions'].name}.csv"
+                found.append(Problem(f"{self.where}/{_shown(path.name)}", what, right, hint))
             elif sheet.name in self.names:
                 found.append(Problem(f"{self.where}/{_shown(path.name)}", "a second file of the same table"))
             else:

@@ -42,6 +42,11 @@ def pieces(stream: BinaryIO, options: Options, where: str) -> Iterator[str]:
             place = f"{where}: line {line + good.count(chr(10))}, "
             place += f"byte offset {read + len(chunk) - len(data) + error.start}"
             raise InvalidInput(_not_readable(place, options)) from None
+        except UnicodeError:  # UTF-16 and UTF-32 tell their byte order by it
+            hint = f"name the encoding with its byte order: --encoding {options.encoding}-le"
+            name = options.encoding.upper()
+            problem = Problem(f"{where}: line 1", "no byte order mark", f"{name} with its byte order mark", hint)
+            raise InvalidInput(problem) from None
         if first and text:
             text, first = text.removeprefix("\ufeff"), False
         read += len(chunk)

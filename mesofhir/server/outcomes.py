@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mesofhir.server.words import CAPITAL, COUNTING, PLAIN, TYPES, words
+from mesofhir.server.words import CAPITAL, COUNTING, ELEMENTS, FUNCTIONS, PLAIN, TYPES, words
 
 SEVERITIES = ("fatal", "error", "warning", "information")
 _CODES = words("""
@@ -32,7 +32,7 @@ _TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
-_SEGMENT = re.compile(r"[a-z][A-Za-z]{1,40}(?:\[(?:x|\d{1,6})\])?")
+_SEGMENT = re.compile(r"([a-z][A-Za-z0-9]{1,40})(?:\[(?:x|\d{1,6})\])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,11 @@ def _list(value: Any) -> list[Any]:
 
 
 def safe_path(path: str) -> str:
-    """An element path without what an expression may quote: ``Patient.name.where(…).family``."""
+    """An element path without what an expression may quote, and without what is no element: whoever writes
+    ``Patient.name.where(…).family`` may also write ``Patient.rossi``."""
     flat = re.sub(r"\(.*\)", "", path.removeprefix("/").replace("/", ".").replace("f:", ""))
     kept = [
-        each if _SEGMENT.fullmatch(each) or (n == 0 and each in TYPES) else "…"
+        each if _is_element(each) or (n == 0 and each in TYPES) else "…"
         for n, each in enumerate(flat.split(".")[:20])
     ]
     return re.sub(r"(?:…\.?)+", "…", ".".join(kept))
@@ -128,7 +129,7 @@ def safe_text(text: str) -> str:
             out.append(token if _known(token) else "…")
             last = last if token in ("of", "is", "at") else token.casefold()
         elif kind == "path":
-            out.append(token if token.split(".", 1)[0] in TYPES else "…")
+            out.append(_safe_part(token))
             last = ""
         elif kind == "number":
             out.append(token if last in COUNTING else "…")
@@ -138,6 +139,17 @@ def safe_text(text: str) -> str:
             out.append("…" if kind == "other" else token)
     short = re.sub(r"…(?:[\s.,:;'\"`/|_=&?!-]*…)+", "…", "".join(out)).strip()
     return short if len(short) <= _LONGEST else short[:_LONGEST] + "…"
+
+
+def _safe_part(path: str) -> str:
+    """A path in a sentence: as a whole, or not at all."""
+    first, *more = path.split(".")
+    return path if first in TYPES and all(map(_is_element, more)) else "…"
+
+
+def _is_element(segment: str) -> bool:
+    found = _SEGMENT.fullmatch(segment)
+    return found is not None and (found[1] in ELEMENTS or found[1] in FUNCTIONS)
 
 
 def _known(word: str) -> bool:

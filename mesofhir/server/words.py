@@ -40,6 +40,69 @@ TYPES = words("""
     Task TerminologyCapabilities TestReport TestScript ValueSet VerificationResult VisionPrescription
 """)
 
+#: segments of a path: the elements of the types that we exchange and of their data types (R4; a test compares them)
+ELEMENTS = words("""
+    abatement abatementAge abatementDateTime abatementPeriod abatementRange abatementString account
+    achievementStatus action active activity actor additionalInstruction address addresses admitSource age
+    amount appliesTo appointment asNeeded asNeededBoolean asNeededCodeableConcept asserter assessment
+    assigner attachment authenticator author authoredOn authority authorReference authorString basedOn batch
+    birthDate bodySite bounds boundsDuration boundsPeriod boundsRange careTeam category citation city class
+    classHistory clinicalStatus code codeFilter coding communication comparator compartment complication
+    complicationDetail component condition conditionalCreate conditionalDelete conditionalRead
+    conditionalUpdate contact contained content contentType context contributor copyright cors count countMax
+    country created creation criticality currency custodian dailyAmount data dataAbsentReason dataPeriod date
+    dateAsserted dateFilter dateTime dayOfWeek deceased deceasedBoolean deceasedDateTime definition
+    denominator derivedFrom description destination detail detailBoolean detailCodeableConcept detailInteger
+    detailQuantity detailRange detailRatio details detailString device diagnosis diagnostics dietPreference
+    dimensions direction dischargeDisposition display district div docStatus document documentation
+    doNotPerform dosage dose doseAndRate doseQuantity doseRange due dueDate dueDuration duration durationMax
+    durationUnit effective effectiveDateTime effectiveInstant effectivePeriod effectiveTiming encounter end
+    endpoint entry episodeOfCare etag event eventHistory evidence experimental expirationDate exposureRoute
+    expressedBy expression extension facilityType factor family fhirVersion focalDevice focus followUp form
+    format frequency frequencyMax fullUrl function gender generalPractitioner given goal hash hasMember high
+    hospitalization id identified identifiedDateTime identifiedPeriod identifier ifMatch ifModifiedSince
+    ifNoneExist ifNoneMatch implementation implementationGuide implicated implicitRules imports individual
+    informationSource ingredient instantiates instantiatesCanonical instantiatesUri insurance intent
+    interaction interpretation isActive issue issued issuer item itemCodeableConcept itemReference
+    jurisdiction kind label language lastModified lastOccurrence lastUpdated length lifecycleStatus limit
+    line link location locationCode locationReference lotNumber low lowerLimit managingOrganization
+    manifestation manipulated manufacturer maritalStatus masterIdentifier max maxDosePerAdministration
+    maxDosePerLifetime maxDosePerPeriod meaning measure medication medicationCodeableConcept
+    medicationReference messaging meta method min mitigation mode modifierExtension multipleBirth
+    multipleBirthBoolean multipleBirthInteger mustSupport name note numerator occurrence occurrenceDateTime
+    occurrencePeriod occurrenceTiming offset onBehalfOf onset onsetAge onsetDateTime onsetPeriod onsetRange
+    onsetString operation orderDetail organization origin other outcome outcomeCode outcomeCodeableConcept
+    outcomeReference parameter part participant partOf patchFormat path patient patientInstruction performed
+    performedAge performedDateTime performedPeriod performedRange performedString performer performerType
+    period periodMax periodUnit photo physicalType policy policyRule postalCode practiceSetting
+    preAdmissionIdentifier preferred prefix priority product productCodeableConcept productReference profile
+    progress protocol provision publisher purpose qualification quantity quantityQuantity quantityRange
+    quantityRatio rank rate rateQuantity rateRange rateRatio reaction readHistory reAdmission reasonCode
+    reasonReference recordedDate recorder reference referencePolicy referenceRange related relatesTo relation
+    relationship releaseDate relevantHistory reliableCache repeat replaces report request requester
+    requisition resource response rest role route scheduled scheduledPeriod scheduledString scheduledTiming
+    scope score search searchInclude searchParam searchRevInclude security securityLabel sequence service
+    serviceProvider serviceType severity sigFormat signature site size software sort source sourceAttachment
+    sourcePatientInfo sourceReference specialArrangement specialCourtesy specimen stage start
+    startCodeableConcept startDate state status statusDate statusHistory statusReason strength subject
+    subjectCodeableConcept subjectReference substance suffix summary supportedMessage supportedProfile
+    supportingInfo supportingInformation system tag target targetFormat telecom text time timeOfDay timestamp
+    timing timingDate timingDateTime timingReference timingTiming title total type unit updateCreate
+    upperLimit uri url use useContext usedCode usedReference userSelected value valueAddress valueAge
+    valueAnnotation valueAttachment valueBase64Binary valueBoolean valueCanonical valueCode
+    valueCodeableConcept valueCoding valueContactDetail valueContactPoint valueContributor valueCount
+    valueDataRequirement valueDate valueDateTime valueDecimal valueDistance valueDosage valueDuration
+    valueExpression valueHumanName valueId valueIdentifier valueInstant valueInteger valueMarkdown valueMeta
+    valueMoney valueOid valueParameterDefinition valuePeriod valuePositiveInt valueQuantity valueRange
+    valueRatio valueReference valueRelatedArtifact valueSampledData valueSet valueSignature valueString
+    valueTime valueTiming valueTriggerDefinition valueUnsignedInt valueUri valueUrl valueUsageContext
+    valueUuid verification verificationDate verificationStatus verified verifiedWith version versionId
+    versioning when who
+""")
+
+#: and the functions of FHIRPath that stand in expressions (http://hl7.org/fhirpath/N1)
+FUNCTIONS = words("all as empty exists extension first hasValue is item last ofType resolve trace where")
+
 #: let through in lower case; English, then Italian
 PLAIN = words("""
     a about absent abstract accept accepted access acting action active add added admin administrator after

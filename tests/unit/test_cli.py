@@ -158,10 +158,22 @@ def test_a_bug_tells_its_type_and_no_value(raising) -> None:  # type: ignore[no-
 
 
 def test_a_traceback_only_when_asked_for(raising) -> None:  # type: ignore[no-untyped-def]
-    raising(KeyError("Zqxcanary"))
+    """It says where, and by which errors, and nothing that they say."""
+    inner, outer = ValueError("Zqxcanary"), KeyError("Zqxcanary")
+    outer.__cause__ = inner
+    outer.add_note("Zqxcanary")
+    raising(outer)
     result = CliRunner().invoke(main, ["schema"], env={verbs.TRACEBACK: "1"})
     assert result.exit_code == 1
-    assert "Traceback" in result.stderr
+    assert result.stderr.count("Traceback") == 2
+    assert result.stderr.index("ValueError") < result.stderr.index("in act") < result.stderr.index("KeyError")
+    assert "Zqxcanary" not in result.output
+
+
+def test_a_traceback_of_what_is_ours_says_it(raising) -> None:  # type: ignore[no-untyped-def]
+    raising(errors.UsageError("no such server"))
+    result = CliRunner().invoke(main, ["schema"], env={verbs.TRACEBACK: "1"})
+    assert "UsageError: no such server\nerror: no such server\n" in result.stderr
 
 
 def test_very_many_problems_are_counted(raising) -> None:  # type: ignore[no-untyped-def]

@@ -186,6 +186,20 @@ def test_another_encoding(tmp_path: Path) -> None:
     assert found.where == f"{tmp_path}/a.json: line 1, byte offset 0"
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.ndjson", "folder"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_an_encoding_whose_byte_order_nobody_tells(tmp_path: Path, name: str, encoding: str) -> None:
+    text, place = '{"key": "P1"}\n', tmp_path / name
+    if name == "folder":
+        text, place = "key\nP1\n", tmp_path / "folder" / "patients.csv"
+        place.parent.mkdir()
+    place.write_bytes(text.encode(f"{encoding}-le"))
+    [found] = faults(tmp_path / name, encoding=encoding)
+    assert found.what == "no byte order mark"
+    assert f"--encoding {encoding}-le" in found.hint
+    assert len(items(tmp_path / name, encoding=f"{encoding}-le")) == 1
+
+
 def test_numbers_keep_their_digits(tmp_path: Path) -> None:
     cycle = {"key": "Y1", "status": "planned", "interval": Decimal("0.50"), "interval_unit": "wk"}
     formats.write(tmp_path / "a.json", [decode({"key": "P1", "cycles": [cycle]})])

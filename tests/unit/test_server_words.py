@@ -5,11 +5,17 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 
+from mesofhir.fhir.definitions import elements_of, model_of
+from mesofhir.mapping import Clinic, graph
 from mesofhir.server import identifier_query, search_value
 from mesofhir.server.capability import read_capabilities
 from mesofhir.server.outcomes import issues, lines, safe_path, safe_text
 from mesofhir.server.query import is_personal
 from mesofhir.server.retry import retry_after
+from mesofhir.server.words import ELEMENTS
+from tests.contract.histories import history, rich
+
+NS = "https://clinic.example/mesotherapy"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +50,7 @@ from mesofhir.server.retry import retry_after
         ("Massimo Long, Will Field and Mark Case", "… and …"),
         ("Bundle exceeds the maximum of 100 entries", "Bundle exceeds the maximum of 100 entries"),
         ("Il campo codice fiscale è obbligatorio", "… campo codice … obbligatorio"),
+        ("Invalid path Patient.mario.rossi at Patient.name", "Invalid path … at Patient.name"),
         ("", ""),
         ("\x00\x1b[31m‮évil", "…[…"),
     ],
@@ -76,10 +83,31 @@ def test_no_name_passes_whatever_stands_around_it() -> None:
         ("Rossi.Mario", "…"),
         ("Patient.Rossi.id", "Patient.…id"),
         ("12/03/1960", "…"),
+        ("Patient.rossi", "Patient.…"),
+        ("Patient.name[0].rossi.given", "Patient.name[0].…given"),
+        ("/f:Patient/f:rossi", "Patient.…"),
+        ("Procedure.extension[0].value.ofType(CodeableConcept).coding", "Procedure.extension[0].value.ofType.coding"),
+        ("Procedure.extension[0].valueCodeableConcept", "Procedure.extension[0].valueCodeableConcept"),
     ],
 )
 def test_paths_are_kept_and_what_they_quote_is_not(path: str, shown: str) -> None:
     assert safe_path(path) == shown
+
+
+def test_the_segments_of_paths_are_the_elements_of_what_is_exchanged() -> None:
+    kinds = {m.link.kind for m in graph(history(rich()), Clinic(NS)).made}
+    kinds |= {"Bundle", "OperationOutcome", "Parameters", "CapabilityStatement", "DocumentReference", "Medication"}
+    found: set[str] = set()
+    waiting = [model for kind in kinds if (model := model_of({"resourceType": kind}))]
+    for model in waiting:  # grows on the way
+        for e in elements_of(model).elements.values():
+            found |= {e.key, e.choice} - {""}
+            if e.model and e.model() not in waiting:
+                waiting.append(e.model())
+    names = {name for name in found if not name.startswith("_")}
+    assert len(waiting) > len(kinds) > 15
+    assert names <= ELEMENTS
+    assert sorted(ELEMENTS - names) == []
 
 
 def test_issues_of_an_outcome() -> None:
