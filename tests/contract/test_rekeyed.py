@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mesofhir.mapping import Link
 from mesofhir.records import TABLES, plain, sorted_by_key
 from tests.contract.harness import Place, bundles, named, outcomes, said
 from tests.contract.histories import Tree, history, record, records, rich, small
@@ -83,6 +84,20 @@ def test_the_old_key_stays_as_an_old_one(place: Place) -> None:
 
 def said_of(result: Any, kind: str) -> list[Any]:
     return [r for r in result.remarks if r.kind == kind]
+
+
+def test_none_known_stays_beside_an_allergy_whose_key_changed(place: Place) -> None:
+    """The clinic contradicts itself, and that is sent; what stands under the old key is no allergy of the EHR's."""
+    tree = small()
+    tree["allergies"] = [{"key": "P1-L", "substance": "methylprednisolone", "status": "active"}]
+    tree["exclusions"] = [{"key": "P1-X", "kind": "any-allergy"}]
+    place.pushed(tree)
+    tree = rekeyed(tree, "P1-L", "L-7")
+    result = place.pushed(tree, rekeyed=True)
+    assert result.outcomes[Link("AllergyIntolerance", "exclusions", "P1-X")] == "unchanged"
+    assert pulled(place) == as_pushed(tree)
+    tree["allergies"] = []  # and what the clinic states no more is an allergy like the EHR's
+    assert named(place.push(tree), "skipped") == [("AllergyIntolerance", "P1-X")]
 
 
 def test_two_that_are_alike_stand_side_by_side_if_a_person_says_so(place: Place) -> None:

@@ -24,7 +24,7 @@ from mesofhir.sync.pushing.notes import Moved, Notes, listed
 from mesofhir.sync.pushing.rekeyed import keys
 from mesofhir.sync.report import DONE
 from mesofhir.sync.sending.writes import TRIES, Contended, told, wait
-from mesofhir.sync.theirs.reconcile import Reconciliation
+from mesofhir.sync.theirs.reconcile import Reconciliation, Verdict
 
 
 def bring(
@@ -45,11 +45,13 @@ def bring(
     """
     exchange.name_people()
     own = [m for m in exchange.made if m.link.kind not in PEOPLE and m.link not in falls]
-    items = _without_adopted(exchange, in_order(own), others)
+    items = in_order(own)
+    items = _heeding(exchange, items, others.verdicts(exchange.notes.subject, items))
     if lost := exchange.journal.recall(m.link for m in items):
         raise exchange.journal.doubt(lost)
     renamed = keys(exchange, items, rekeyed)
     exchange.judge.keys = renamed.over
+    items = _heeding(exchange, items, others.on_none_known(exchange.notes.subject, own, renamed.over))
     anew = _move(exchange, items, moves=moves)
     for attempt in range(TRIES):
         wait(exchange.pause, attempt)
@@ -62,10 +64,9 @@ def bring(
     raise Contended("others changed the same resources all the time; push again")
 
 
-def _without_adopted(exchange: Exchange, items: list[Made], others: Reconciliation) -> list[Made]:
-    """What the EHR already has under another identity is referred to, not doubled."""
+def _heeding(exchange: Exchange, items: list[Made], verdicts: Mapping[Link, Verdict]) -> list[Made]:
+    """What goes, in view of what the EHR has; what it has under another identity is referred to, not doubled."""
     notes = exchange.notes
-    verdicts = others.verdicts(notes.subject, items)
     for m in items:
         if verdict := verdicts.get(m.link):
             notes.remark(m.link, verdict.outcome or "beside", verdict.reason)

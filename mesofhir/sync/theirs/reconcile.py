@@ -22,7 +22,7 @@ merged into the patient's. A server that cannot be searched by patient is not as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -69,6 +69,11 @@ class Verdict:
     theirs: Resource | None = None
 
 
+def _is_none_known(m: Made) -> bool:
+    """Does it say that no allergy is known?"""
+    return (m.link.kind, m.link.table) == ("AllergyIntolerance", "exclusions")
+
+
 @dataclass
 class Reconciliation:
     """What the server holds of the patients of a run, of the types of :data:`CODED`.
@@ -111,17 +116,14 @@ class Reconciliation:
             self.server.warn(f"the server cannot be asked for each {kind} of a patient: its own were not looked at")
 
     def verdicts(self, subject: str, items: Iterable[Made]) -> dict[Link, Verdict]:
-        """On our resources of one patient."""
-        items = list(items)
-        stated = {m.link for m in items}  # what the clinic itself states is its own contradiction, and sent
+        """On our resources of one patient, but “none known”: see :meth:`on_none_known`."""
+        items = [m for m in items if not _is_none_known(m)]
         needed = self._needed(items) if any(self.of.get((kind, subject)) for kind in _LINKED) else set()
         out: dict[Link, Verdict] = {}
         for m in items:
             theirs = self.of.get((m.link.kind, subject), [])
             if m.link.kind == "Observation":
                 verdict = self._of_observation(m, subject)
-            elif m.link.table == "exclusions":
-                verdict = self._of_none_known(m, [x for x in theirs if self.clinic.link_of(x) not in stated])
             elif any(self.clinic.link_of(x) == m.link for x in theirs):
                 continue
             else:
@@ -130,17 +132,27 @@ class Reconciliation:
                 out[m.link] = verdict
         return out
 
+    def on_none_known(
+        self, subject: str, items: Iterable[Made], over: Callable[[Resource], Resource]
+    ) -> dict[Link, Verdict]:
+        """On “none known” of one patient: not sent where an allergy is in force that the clinic does not state. What it
+        states itself is its own contradiction, and sent.
+
+        :param over: a resource with the keys by which the clinic knows its records now
+        """
+        items = list(items)
+        stated = {m.link for m in items}
+        of = self.of.get(("AllergyIntolerance", subject), [])
+        theirs = [x for x in of if self.clinic.link_of(over(x)) not in stated]
+        active = sorted(own_name(x) for x in theirs if real(x) and positive(x) and in_force(x))
+        reason = f"“none known” is not sent: the server holds an active allergy ({', '.join(active)})"
+        stands = [m.link for m in items if _is_none_known(m) and m.row.get("status") is None]
+        return dict.fromkeys(stands, Verdict("skipped", reason)) if active else {}
+
     def _needed(self, items: list[Made]) -> set[Link]:
         """The records to which a resource of ours refers."""
         identifiers = [r.get("identifier") for m in items for r in references(m.resource)]
         return {link for i in identifiers for kind in _LINKED if (link := self.clinic.link(kind, i))}
-
-    def _of_none_known(self, m: Made, theirs: list[Resource]) -> Verdict | None:
-        active = sorted(own_name(x) for x in theirs if real(x) and positive(x) and in_force(x))
-        if not active or m.row.get("status") is not None:
-            return None
-        reason = f"“none known” is not sent: the server holds an active allergy ({', '.join(active)})"
-        return Verdict("skipped", reason)
 
     def _of_observation(self, m: Made, subject: str) -> Verdict | None:
         """A state, or that something was asked about and not found: the opposite is told."""
