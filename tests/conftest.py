@@ -1,18 +1,31 @@
-"""Fixtures that every test may use: the real FHIR servers, and a namespace of the test's own."""
+"""What every test may use: the real FHIR servers, a namespace of the test's own, and Hypothesis set up for machines
+of any speed."""
 
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.servers import FhirServer, SharedHapi, Unavailable, start_sekmet
 
 SHARED_HAPI = pytest.StashKey[dict[str, SharedHapi]]()
 HAPIS = {"hapi": "hapi", "bare_hapi": "bare"}  # fixture → server
 RUN_FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
+
+# As many examples as minutes allow, more with MESOFHIR_TESTS=thorough; no test fails because a machine is busy.
+_ANY_SPEED: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+}
+settings.register_profile("quick", max_examples=60, **_ANY_SPEED)
+settings.register_profile("thorough", max_examples=2000, **_ANY_SPEED)
+settings.register_profile("explore", max_examples=40, phases=[Phase.generate], **_ANY_SPEED)
+settings.load_profile(os.environ.get("MESOFHIR_TESTS", "quick"))
 
 
 @pytest.fixture(params=["sekmet", pytest.param("hapi", marks=pytest.mark.hapi)], scope="session")

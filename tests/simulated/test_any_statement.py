@@ -4,7 +4,7 @@ there twice, and a second push writes nothing."""
 
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from mesofhir.server.abilities import Abilities
@@ -69,12 +69,7 @@ def kinds(draw: st.DrawFn) -> Kind:
 
 
 #: never shrunk: an example is a push and a pull over HTTP, and the statement of a failure says which line it is
-ANY = settings(
-    max_examples=25,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+ANY = settings(max_examples=25, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 SILENT = Kind("silent", statement({}))
 WHOLE = Kind("whole", statement(dict.fromkeys(OURS, INTERACTIONS), conditionalCreate=True, system=["transaction"]))
 

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from mesofhir.records import TABLES, TreatmentHistory, decode, plain, sorted_by_key
@@ -14,12 +14,7 @@ from tests.property.strategies import histories
 from tests.simulated.harness import CLINIC, pull, running
 from tests.simulated.vendors import HAPI
 
-ANY = settings(
-    max_examples=15,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+ANY = settings(max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
 def rekeyed(tree: Any, new: dict[tuple[str, str], str], table: str = "patients") -> Any:
