@@ -5,18 +5,15 @@ Options beat the environment, the environment beats the file. Nothing here touch
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from mesofhir.cli.config import NAME, Config, ServerConfig, folder
+from mesofhir.cli.kept import Probes, suffix
 from mesofhir.cli.options import Connecting, General, Reading
 from mesofhir.errors import UsageError
 
@@ -27,10 +24,6 @@ if TYPE_CHECKING:
     from mesofhir.server import Auth, Preset, Probed, Server
     from mesofhir.sync import Ledger
     from mesofhir.terminology import Terminology
-
-SUFFIX_FILE: Final = "sandbox-suffix"
-PROBED_FILE: Final = "probed.json"
-_SUFFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 def clinic(general: General, config: Config) -> Clinic:
@@ -144,7 +137,7 @@ class Place:
             timeouts=Timeouts.within(said.timeout) if said.timeout else None,
             warn=warn,
             preset=self.preset,
-            probed=_Probes().of(said.url),
+            probed=Probes().of(said.url),
         )
 
     def remember(self, probed: Probed) -> None:
@@ -152,15 +145,14 @@ class Place:
 
         :raises UsageError: it cannot be written
         """
-        _Probes().keep(self.said.url, probed)
+        Probes().keep(self.said.url, probed)
 
     def clinic(self, clinic: Clinic, config: Config, say: Callable[[str], None]) -> Clinic:
         """The clinic as this server knows it: on a public sandbox its namespace has a suffix of its own,
         since everybody pushes the same examples there."""
         if not self.sandbox:
             return clinic
-        suffix = _suffix(config, say)
-        own = replace(clinic, namespace=f"{clinic.namespace}/{suffix}")
+        own = replace(clinic, namespace=f"{clinic.namespace}/{suffix(config, say)}")
         say(f"a public sandbox: the namespace there is {own.namespace}")
         return own
 
@@ -263,6 +255,13 @@ def url(place: Place) -> str:
     return Address.parse(place.said.url, allow_http=True).url
 
 
+def observed() -> Path:
+    """The file that says what servers were seen to do to our data, beside the ledgers."""
+    from mesofhir.sync.ledger.files import folder as ledgers
+
+    return ledgers().parent / "observed.sqlite"
+
+
 @dataclass
 class Requests:
     """How many requests were made."""
@@ -289,78 +288,3 @@ def requests_counted() -> Iterator[Requests]:
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
-
-
-# --- what probes have shown ---------------------------------------------------------------------------------
-
-
-class _Probes:
-    """A file in the user's folder: server → what probes have shown. No patient data; the server's URL."""
-
-    def __init__(self) -> None:
-        self.path = folder() / PROBED_FILE
-
-    def of(self, url: str) -> Probed:
-        """What is remembered of a server; a file that cannot be read says nothing."""
-        from mesofhir.server import Probed
-
-        return Probed.read(self._all().get(url))
-
-    def keep(self, url: str, probed: Probed) -> None:
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = self.path.with_suffix(".draft")
-            draft.write_text(json.dumps(self._all() | {url: probed.plain()}, indent=1), "utf-8")
-            draft.replace(self.path)
-        except OSError as error:
-            raise UsageError(f"{self.path}: what was asked cannot be kept: {error.strerror}") from None
-
-    def _all(self) -> dict[str, Any]:
-        try:
-            said = json.loads(self.path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return said if isinstance(said, dict) else {}
-
-
-def observed() -> Path:
-    """The file that says what servers were seen to do to our data, beside the ledgers."""
-    from mesofhir.sync.ledger.files import folder as ledgers
-
-    return ledgers().parent / "observed.sqlite"
-
-
-# --- the suffix on public sandboxes -------------------------------------------------------------------------
-
-
-def _suffix(config: Config, say: Callable[[str], None]) -> str:
-    """One's own part of the namespace: configured, or made once and kept in the user's folder."""
-    path = folder() / SUFFIX_FILE
-    suffix, where = config.suffix, f"{config.path}: sandbox.suffix"
-    if suffix is None:
-        suffix, where = _kept(path, say), str(path)
-    if not _SUFFIX.fullmatch(suffix):
-        raise UsageError(f"{where}: not a suffix; expected up to 40 letters, digits, `-`, `_` or `.`")
-    return suffix
-
-
-def _kept(path: Path, say: Callable[[str], None]) -> str:
-    try:
-        with suppress(FileNotFoundError):
-            return path.read_text("utf-8").strip()
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = secrets.token_hex(4)
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:  # somebody was faster
-            return path.read_text("utf-8").strip()
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(made + "\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not text"
-        raise UsageError(
-            f"{path}: cannot keep the suffix of your namespace on public sandboxes: {why}; "
-            f'configure one in {NAME}: [sandbox] suffix = "…"'
-        ) from None
-    say(f"made a suffix for your namespace on public sandboxes; it is kept in {path}")
-    return made

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from mesofhir.fhir.picture import UNKNOWN
+from mesofhir.mapping.wording import TAG, escaped, one_line, written_date, written_number
 from mesofhir.mapping.words import word
 from mesofhir.records import model
 from mesofhir.records.tables import TABLES, Column, Table
@@ -56,7 +57,7 @@ def title(table: str, row: Row, language: str, codes: Terminology = OURS) -> str
 
     :raises KeyError: if there is no such table or language
     """
-    text = _TAG.sub("‹", _line(_book(table, Tongue(language, codes)).title(row)))
+    text = TAG.sub("‹", one_line(_book(table, Tongue(language, codes)).title(row)))
     return text if len(text) <= TITLE_LENGTH else text[: TITLE_LENGTH - 1].rstrip() + "…"
 
 
@@ -125,7 +126,7 @@ class _Book:
         row = _with_unknown(row)
         items = "".join([line(row, resolve) for line in self.lines])
         items = f"<ul>{items}</ul>" if items else ""
-        heading = _escaped(self.heading(row, clock=True))
+        heading = escaped(self.heading(row, clock=True))
         named = f'xmlns="http://www.w3.org/1999/xhtml" lang="{self.language}" xml:lang="{self.language}"'
         return f"<div {named}><p><b>{heading}</b></p>{items}</div>"
 
@@ -140,20 +141,20 @@ class _Book:
         if self.table.name == "scores" and isinstance(score := row.get("value"), Decimal | int):
             scale = row.get("scale")
             text += f" {scale.upper()}" if isinstance(scale, str) else ""
-            text += f" {_number(score, self.language)}"
+            text += f" {written_number(score, self.language)}"
         for name in _DATES.get(self.table.name, ()):
             if isinstance(date := row.get(name), str):
-                return f"{text}, {_date(date, self.language, clock=clock)}"
+                return f"{text}, {written_date(date, self.language, clock=clock)}"
         return text
 
     def title(self, row: Row) -> str:
         if self.table.name in _PEOPLE:
             given = row.get("given")
             names = [row.get("family"), *(given if isinstance(given, list) else [])]
-            return _line(" ".join(n for n in names if isinstance(n, str))) or self.word
+            return one_line(" ".join(n for n in names if isinstance(n, str))) or self.word
         joint = _NAMES.get(self.table.name, ("",))[0]
         for show in self.names.values():
-            if name := _line(show(row, _no_name) or ""):
+            if name := one_line(show(row, _no_name) or ""):
                 return self.word + joint + name if joint else name
         return self.heading(row, clock=False)
 
@@ -201,14 +202,14 @@ def _name_of(table: Table, column: Column, tongue: Tongue) -> Show:
 
 
 def _line_of(table: Table, column: Column, tongue: Tongue) -> Line:
-    label = _escaped(word("field", f"{table.name}.{column.name}", tongue.language))
+    label = escaped(word("field", f"{table.name}.{column.name}", tongue.language))
     if column.values:
         return _lines_of_values(label, column.name, column.values, tongue)
     show = _show_of(table, column, tongue)
 
     def line(row: Row, resolve: Resolve) -> str:
         text = show(row, resolve)
-        return f"<li>{label}: {_escaped(text)}</li>" if text else ""
+        return f"<li>{label}: {escaped(text)}</li>" if text else ""
 
     return line
 
@@ -226,7 +227,7 @@ def _lines_of_values(label: str, name: str, values: Table, tongue: Tongue) -> Li
         for first, later, show in parts:
             if text := show(value, resolve):
                 said.append((later if said else first) + text)
-        return f"<li>{_escaped('; '.join(said))}</li>" if said else ""
+        return f"<li>{escaped('; '.join(said))}</li>" if said else ""
 
     def line(row: Row, resolve: Resolve) -> str:
         value = row.get(name)
@@ -290,11 +291,11 @@ def _plain(table: Table, column: Column, language: str) -> Callable[[Any, Resolv
             return lambda value, resolve: "; ".join([resolve(to, key) or other for key in value])
         return lambda value, resolve: resolve(to, value) or other
     if name == "moved_from":  # the model's one list of dates
-        return lambda value, resolve: "; ".join([_date(v, language) for v in value])
+        return lambda value, resolve: "; ".join([written_date(v, language) for v in value])
     if column.kind == "words":
         return lambda value, resolve: " ".join(value)  # given names
     if column.pattern in (model.DATE_PATTERN, model.TIME_PATTERN):
-        return lambda value, resolve: _date(value, language)
+        return lambda value, resolve: written_date(value, language)
     return lambda value, resolve: str(value)
 
 
@@ -349,85 +350,17 @@ def _measured(table: Table, column: Column, language: str, not_known: str | None
             return None
         if value is UNKNOWN:
             return not_known
-        text = _number(value, language)
+        text = written_number(value, language)
         if most:
             low, high = row.get(least), row.get(most)
             if _is(low) and _is(high):
                 if name == most:
                     return None
                 last = high
-                text = text if high == low else f"{text}–{_number(high, language)}"
+                text = text if high == low else f"{text}–{written_number(high, language)}"
         unit = row.get(unit_name) if unit_name else fixed
         if not unit or unit is UNKNOWN:
             return text
         return f"{text} {(one if last == 1 else many).get(unit) or unit}"
 
     return show
-
-
-# --- numbers and dates
-
-
-def _number(value: Any, language: str) -> str:
-    """A number with exactly its digits."""
-    if isinstance(value, Decimal):
-        exponent = value.as_tuple().exponent
-        text = f"{value:f}" if isinstance(exponent, int) and abs(exponent) <= 40 else str(value)
-    else:
-        text = str(value)
-    return text.replace(".", ",") if language == "it" else text
-
-
-_TIME = re.compile(
-    r"([0-9]{4})(?:-(0[1-9]|1[0-2])(?:-([0-9]{2})(?:T([0-9]{2}:[0-9]{2}):([0-9.]+)(Z|[+-][0-9:]{5}))?)?)?"
-)
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
-)  # fmt: skip
-
-
-def _date(value: str, language: str, *, clock: bool = True) -> str:
-    """A FHIR date as people write it: *04/03/2026, ore 10:30 (+01:00)*; *4 March 2026, 10:30 (+01:00)*.
-
-    :param clock: with the time of day
-    """
-    match = _TIME.fullmatch(value)
-    if not match:
-        return value
-    year, month, day, minute, second, zone = match.groups()
-    if language == "it":
-        text = "/".join(part for part in (day, month, year) if part)
-    else:
-        month = _MONTHS[int(month) - 1] if month else ""
-        text = " ".join(part for part in (day and day.lstrip("0"), month, year) if part)
-    if not (clock and minute):
-        return text
-    at = ", ore " if language == "it" else ", "
-    seconds = "" if second == "00" else f":{second}"
-    return f"{text}{at}{minute}{seconds} ({'UTC' if zone == 'Z' else zone})"
-
-
-# --- safe text
-
-_BREAK = re.compile(r"\r\n?")
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
-
-
-def _clean(text: str) -> str:
-    """Text free of what XML 1.0 (2.2) forbids or advises against, with line breaks as XML reads them."""
-    if text.isprintable():
-        return text
-    return _FORBIDDEN.sub("\ufffd", _BREAK.sub("\n", text))
-
-
-def _escaped(text: str) -> str:
-    """Text as the content of an element."""
-    return _clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _line(text: str) -> str:
-    """Text on one line; "" if nothing of it can be seen."""
-    line = " ".join(_clean(text).split())
-    return line if any(c.isprintable() and c != " " for c in line) else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mesofhir.cli import config, places
+from mesofhir.cli import config, kept, places
 from mesofhir.cli.options import Connecting, General
 from mesofhir.errors import UsageError
 
@@ -196,7 +196,7 @@ def sandbox_namespace(said: config.Config, words: list[str]) -> str:
 def test_a_suffix_is_made_once_and_said() -> None:
     words: list[str] = []
     first = sandbox_namespace(config.Config(), words)
-    path = config.folder() / places.SUFFIX_FILE
+    path = config.folder() / kept.SUFFIX_FILE
     assert first == f"https://clinic.example/m/{path.read_text().strip()}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert str(path) in words[0]

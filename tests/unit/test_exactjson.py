@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesofhir.errors import InvalidInput, Problem
-from mesofhir.fhir import exactjson
+from mesofhir.fhir import jsonscan
 from mesofhir.fhir.exactjson import decode, encode, encode_pretty, lines
 
 CANARY = "Zanzara7"  # stands for a patient's data: it must never show up in a message
@@ -277,9 +277,9 @@ def test_any_bytes_are_read_as_the_standard_library_reads_them_or_refused(data: 
 def test_the_fast_path_and_the_scanner_agree(text: str) -> None:
     text = text.lstrip("\ufeff")  # decode takes one away
     try:
-        exactjson._scan(text)
+        jsonscan.scan(text)
         accepted = True
-    except exactjson._Fault:
+    except jsonscan.Fault:
         accepted = False
     if accepted:
         decode(text.encode())
