@@ -97,6 +97,13 @@ class FaultServer(ThreadingHTTPServer):
 
     requests: list[Request]
 
+    def heard(self, at_least: int) -> int:
+        """How many requests have come: the last of them may do so when its client has given it up."""
+        ends = time.monotonic() + 30
+        while len(self.requests) < at_least and time.monotonic() < ends:
+            time.sleep(0.01)
+        return len(self.requests)
+
     @property
     def origin(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.server_port}"

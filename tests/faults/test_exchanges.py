@@ -45,8 +45,8 @@ def test_a_slow_drip_does_not_pass_the_total_deadline(where: str) -> None:
         begun = time.monotonic()
         with pytest.raises(Unreachable, match=r"not there after 0\.4 s"):
             fhir.read("Patient", "1")
-        assert time.monotonic() - begun < 3
-        assert len(server.requests) == 1  # a deadline is final: three drips would take three times as long
+        assert time.monotonic() - begun < 30  # of the 100 and more that all of it would take; the machine may be busy
+        assert server.heard(1) == 1  # a deadline is final: three drips would take three times as long
 
 
 def test_a_connection_that_was_cut_is_not_used_again() -> None:
@@ -54,11 +54,11 @@ def test_a_connection_that_was_cut_is_not_used_again() -> None:
 
     def behave(exchange: Exchange) -> None:
         if slow.pop() if slow else False:
-            exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
-            exchange.drip(b" " * 99, 0.05)
+            exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
+            exchange.drip(b" " * 999, 0.05)
         exchange.answer(200, PATIENT)
 
-    with against(behave, total=0.3) as (_, fhir):
+    with against(behave, total=2.0) as (_, fhir):  # enough for the good answer, on a busy machine too
         with pytest.raises(Unreachable):
             fhir.read("Patient", "1")
         assert fhir.read("Patient", "1").status == 200
@@ -72,10 +72,10 @@ def test_a_silent_server_is_asked_again_and_a_silent_write_is_unknown() -> None:
     with against(silent, still, read=0.1) as (server, fhir):
         with pytest.raises(Unreachable, match=r"stopped answering.*3 attempts"):
             fhir.read("Patient", "1")
-        assert (len(server.requests), len(still.slept)) == (3, 2)
+        assert (server.heard(3), len(still.slept)) == (3, 2)
         with pytest.raises(UnknownOutcome):
             fhir.create({"resourceType": "Patient"})
-        assert len(server.requests) == 4
+        assert server.heard(4) == 4
 
 
 @pytest.mark.parametrize("status", [200, 204, 304, 404])
@@ -523,14 +523,14 @@ def test_workers_renew_expired_credentials_once_for_all() -> None:
 
     def behave(exchange: Exchange) -> None:
         if exchange.headers["Authorization"] == "Bearer old":
-            together.wait(5)
+            together.wait(15)
             exchange.answer(401)
         else:
             exchange.answer(200, PATIENT if exchange.headers["Authorization"] == "Bearer new" else None)
 
     auth = Renewing()
     auth.tokens = ["old", "new", "never asked for"]
-    with against(behave, auth=auth) as (server, fhir), ThreadPoolExecutor(4) as pool:
+    with against(behave, read=20, auth=auth) as (server, fhir), ThreadPoolExecutor(4) as pool:
         assert {answer.status for answer in pool.map(lambda n: fhir.read("Patient", "1"), range(4))} == {200}
         assert len(server.requests) == 8
     assert auth.tokens == ["new", "never asked for"]

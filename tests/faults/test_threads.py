@@ -29,13 +29,13 @@ def test_one_cut_connection_leaves_the_others_alone() -> None:
 
     def behave(exchange: Exchange) -> None:
         if exchange.path.endswith("/slow"):
-            exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-            exchange.drip(b" " * 100, 0.05)
+            exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            exchange.drip(b" " * 1000, 0.05)
         else:
             release.wait(5)
             exchange.answer(200, {"resourceType": "Patient", "id": "quick"})
 
-    with against(behave, total=1.0) as (_, fhir), ThreadPoolExecutor(3) as pool:
+    with against(behave, total=3.0) as (_, fhir), ThreadPoolExecutor(3) as pool:
         slow = pool.submit(fhir.read, "Patient", "slow")
         threading.Timer(0.5, release.set).start()
         assert fhir.read("Patient", "quick").status == 200

@@ -93,13 +93,13 @@ def test_a_slow_drip_over_tls_is_cut(tls: ssl.SSLContext, certificate: Path) -> 
         exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
         exchange.drip(b" " * 5000, 0.02)
 
-    with FaultServer(drip, tls) as slow, client(slow.url, ca=certificate, total=0.5) as fhir:
+    with FaultServer(drip, tls) as slow, client(slow.url, ca=certificate, total=2.0) as fhir:
         begun = time.monotonic()
         with pytest.raises(Unreachable, match="not there after"):
             fhir.read("Patient", "1")
         with pytest.raises(UnknownOutcome, match="not there after"):
             fhir.create({"resourceType": "Patient"})
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 40  # of the 200 that both would take; the machine may be busy
 
 
 def test_a_dropped_answer_over_tls_is_unknown(tls: ssl.SSLContext, certificate: Path) -> None:
