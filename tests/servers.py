@@ -64,7 +64,7 @@ class ServerProcess:
                 command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
 
-    def ready(self, seconds: float = 240) -> FhirServer:
+    def ready(self, seconds: float = 600) -> FhirServer:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             ended = self.process.poll() is not None

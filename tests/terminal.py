@@ -21,7 +21,7 @@ def on_a_terminal(
     press: str = "",
     types: Sequence[str] | None = None,
     asked: str = r"\[y/N\]: $",
-    seconds: float = 60,
+    seconds: float = 300,
     env: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Run a program whose standard error is a real terminal; Ctrl-C as soon as what ``press`` matches is seen.

@@ -36,7 +36,7 @@ class Ehr:
 
     def send(self, method: str, path: str, body: Resource | None = None, **headers: str) -> Resource:
         data = None if body is None else encode(body)
-        response = self.session.request(method, f"{self.url}/{path}", data=data, headers=JSON | headers, timeout=60)
+        response = self.session.request(method, f"{self.url}/{path}", data=data, headers=JSON | headers, timeout=300)
         assert response.status_code < 300, (method, path, response.status_code, response.text)
         return decode(response.content) if response.content else {}
 
@@ -63,7 +63,7 @@ class Ehr:
 
     def search(self, kind: str, **parameters: str) -> list[Resource]:
         found, url, form = [], f"{self.url}/{kind}/_search", parameters | {"_count": "200"}
-        response = self.session.post(url, data=form, headers={"Accept": JSON["Accept"]}, timeout=60)
+        response = self.session.post(url, data=form, headers={"Accept": JSON["Accept"]}, timeout=300)
         while True:
             assert response.status_code == 200, response.text
             bundle = decode(response.content)
@@ -71,7 +71,7 @@ class Ehr:
             following = [x["url"] for x in bundle.get("link", ()) if x["relation"] == "next"]
             if not following:
                 return found
-            response = self.session.get(following[0], headers={"Accept": JSON["Accept"]}, timeout=60)
+            response = self.session.get(following[0], headers={"Accept": JSON["Accept"]}, timeout=300)
 
 
 def client(fhir: FhirServer, **options: Any) -> Server:

@@ -2,9 +2,9 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from mesofhir.fhir.exactjson import decode
@@ -12,19 +12,25 @@ from mesofhir.fhir.exactjson import decode
 ROOT = Path(__file__).parents[2]
 
 
+def computed() -> float:
+    """Seconds that processes of ours, now ended, have computed: on a busy machine they wait for longer."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_the_demo_keeps_its_promises(tmp_path: Path) -> None:
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {n: v for n, v in os.environ.items() if not n.startswith("MESOFHIR_")}
-    begun = time.monotonic()
+    begun = computed()
     done = subprocess.run(
         [sys.executable, "-m", "mesofhir.cli", "demo"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         cwd=tmp_path,
         env=environment | {"PYTHONPATH": path, "TMPDIR": str(tmp_path)},
     )
-    took = time.monotonic() - begun
+    took = computed() - begun
     assert (done.returncode, done.stderr) == (0, "")
     said = done.stdout
     assert "0 new versions" in said
@@ -32,7 +38,7 @@ def test_the_demo_keeps_its_promises(tmp_path: Path) -> None:
     assert "the EHR's note and outcome are still there" in said
     assert "0 different" in said
     assert "came back as" in said  # what this server does to trailing zeros
-    assert took < 60, "ten seconds on a machine that does nothing else"
+    assert took < 30, "ten seconds on a machine that does nothing else"
 
     folder = Path(re.search(r"^What was sent and what came back: (.+)$", said, re.MULTILINE)[1])  # type: ignore[index]
     assert {p.name for p in folder.iterdir()} == {
@@ -53,7 +59,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         env=os.environ | {"PYTHONPATH": path, "TMPDIR": str(tmp_path)},
     )
     assert done.returncode == 2

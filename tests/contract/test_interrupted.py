@@ -27,7 +27,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Place) -> None
 def test_ctrl_c_and_on(place: Place) -> None:
     Path("many.ndjson").write_bytes(b"".join(encode(small(f"P{n:02}")) + b"\n" for n in range(MANY)))
     push = [sys.executable, "-m", "mesofhir.cli", "push", "many.ndjson", place.fhir.url, "--create-people"]
-    code, seen = on_a_terminal(*push, press=rf"pushed: .*\| [1-9]\d*/{MANY} \[", seconds=200)
+    code, seen = on_a_terminal(*push, press=rf"pushed: .*\| [1-9]\d*/{MANY} \[")
     lines = seen.replace("\r\n", "\n").replace("\r", "\n").splitlines()
     assert code == 130, seen
     assert any(f"of {MANY} histories were handled; `push --resume` goes on" in line for line in lines)
@@ -37,7 +37,7 @@ def test_ctrl_c_and_on(place: Place) -> None:
     links = place.links()
     done = len({link.key for link in links if link.table == "sessions"})
     assert 0 < done < MANY
-    code, seen = on_a_terminal(*push, "--resume", seconds=200)
+    code, seen = on_a_terminal(*push, "--resume")
     last = seen.replace("\r\n", "\n").splitlines()[-1]
     assert code == 0, seen
     assert "done before" in last

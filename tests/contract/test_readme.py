@@ -28,7 +28,7 @@ def blocks(language: str) -> list[str]:
 def run(command: str, folder: Path, namespace: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-m", "mesofhir.cli", *shlex.split(command)[1:]]
     env = {**os.environ, "MESOFHIR_NAMESPACE": namespace, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_the_csv_folder(folder: Path, namespace: str):
 def test_the_python_block(folder: Path, fhir_server: FhirServer, namespace: str):
     [code] = blocks("python")
     code = code.replace(SANDBOX, fhir_server.url).replace("https://clinic.example/mesotherapy", namespace)
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert (folder / "back.json").exists()
 

@@ -18,7 +18,7 @@ def send(
 ) -> requests.Response:
     headers |= {"Accept": "application/fhir+json", "Content-Type": "application/fhir+json"}
     data = body if isinstance(body, str) else json.dumps(body) if body else None
-    return requests.request(method, f"{server.url}{path}", data=data, headers=headers, timeout=60)
+    return requests.request(method, f"{server.url}{path}", data=data, headers=headers, timeout=300)
 
 
 def search(server: FhirServer, resource_type: str, **parameters: str) -> Resource:
@@ -26,7 +26,7 @@ def search(server: FhirServer, resource_type: str, **parameters: str) -> Resourc
         f"{server.url}/{resource_type}/_search",
         data=parameters,
         headers={"Accept": "application/fhir+json"},
-        timeout=60,
+        timeout=300,
     )
     assert response.status_code == 200, response.text
     return response.json()

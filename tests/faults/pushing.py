@@ -92,7 +92,7 @@ class Pusher:
     folder: Path
     namespace: str
     jobs: int = 1
-    timeout: int = 15
+    timeout: int = 30
     largest: int = 0
 
     @property

@@ -93,7 +93,7 @@ class Validator:
 
     def _ask(self, kind: str, resource: Resource) -> list[Mapping[str, Any]]:
         url = f"{self.url}/{kind}/$validate"
-        answer = self.session.post(url, data=encode(resource), headers=JSON, timeout=240)
+        answer = self.session.post(url, data=encode(resource), headers=JSON, timeout=600)
         outcome = decode(answer.content)
         assert outcome["resourceType"] == "OperationOutcome", answer.text[:500]
         issues: list[Mapping[str, Any]] = outcome["issue"]

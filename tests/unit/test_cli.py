@@ -21,7 +21,7 @@ EACH = [[verb] for verb in VERBS] + [[group, verb] for group, inside in GROUPS.i
 def run(*args: str | Path, input: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     """The program in a process of its own, its standard output closed to nobody."""
     command = [sys.executable, "-m", "mesofhir.cli", *map(str, args)]
-    return subprocess.run(command, capture_output=True, input=input, timeout=120)
+    return subprocess.run(command, capture_output=True, input=input, timeout=300)
 
 
 def test_lists_its_verbs() -> None:

@@ -167,7 +167,7 @@ def test_ctrl_c_in_the_middle_of_a_pull(args: list[str]) -> None:
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "error: interrupted: nothing was written; pull again to go on"
     assert out == ""
