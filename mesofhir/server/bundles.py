@@ -156,11 +156,12 @@ def _same(entry: Entry, result: EntryResult) -> bool:
     if it shows any."""
     request = entry.get("request") or {}
     wanted = str(request.get("url", "")).split("?", 1)[0].strip("/").split("/")
-    for told in (result.location, _reference(result.resource)):
+    kind = (result.resource or {}).get("resourceType")  # also of what has no id: a Bundle, say
+    for told in (result.location, _reference(result.resource), kind):
         if told is None or request.get("method") not in ("POST", "PUT", "PATCH") or "$" in wanted[-1]:
             continue
         have = told.split("/")
-        if have[0] != wanted[0] or (len(wanted) == 2 and have[1] != wanted[1]):
+        if have[0] != wanted[0] or (len(wanted) == len(have) == 2 and have[1] != wanted[1]):
             return False
     sent, shown = _identifiers(entry.get("resource")), _identifiers(result.resource)
     return not sent or not shown or bool(sent & shown)

@@ -167,20 +167,31 @@ class Summary:
     planned: bool = False
     refusals: Counter[Refusal] = field(default_factory=Counter)
     taken: set[tuple[str, str]] = field(default_factory=set)
-    _shared: set[Link] = field(default_factory=set, repr=False)
+    _shared: dict[Link, Outcome] = field(default_factory=dict, repr=False)
 
     def add(self, result: Result) -> None:
         self.histories += 1
         self.stopped += bool(result.stopped)
         self.resumed += result.resumed
         self.planned = self.planned or result.planned
-        self.counts.update(outcome for link, outcome in result.outcomes.items() if link not in self._shared)
-        self._shared |= {link for link in result.outcomes if link.kind == "Practitioner"}  # of several histories
+        for link, outcome in result.outcomes.items():
+            self._count(link, outcome)
         self.remarks.update(r.kind for r in result.remarks)
         self.codes[result.code] += 1
         self.refusals.update(result.refusals.values())
         written = {"created": "create", "changed": "update"}
         self.taken |= {(link.kind, written[o]) for link, o in result.outcomes.items() if o in written}
+
+    def _count(self, link: Link, outcome: Outcome) -> None:
+        """Somebody of several histories once: as made, whichever of them was the first to say so."""
+        before = self._shared.get(link)
+        if before is not None:
+            if before != "found" or outcome not in ("created", "arrived"):
+                return
+            self.counts[before] -= 1
+        self.counts[outcome] += 1
+        if link.kind == "Practitioner":
+            self._shared[link] = outcome
 
     @property
     def exit_code(self) -> int:

@@ -338,7 +338,13 @@ def test_a_put_that_is_answered_for_another_id_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(202, None), (201, got("b")["resource"]), (201, got("a", "Goal")["resource"])]
+    ("status", "body"),
+    [
+        (202, None),
+        (201, got("b")["resource"]),
+        (201, got("a", "Goal")["resource"]),
+        (200, {"resourceType": "Bundle", "type": "transaction-response"}),
+    ],
 )
 def test_an_answer_to_a_single_write_that_speaks_of_something_else_is_unknown(status: int, body: Any) -> None:
     resource = got("a")["resource"]

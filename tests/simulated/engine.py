@@ -27,6 +27,8 @@ class Kind:
     :param entries: in a bundle, at most
     :param heeds: it heeds If-Match
     :param echoes: it answers writes with the resource
+    :param locates: and says where it is
+    :param made: the status of what it has created
     :param integrity: it refuses references to what it does not hold
     :param page: matches on one page
     """
@@ -40,6 +42,8 @@ class Kind:
     entries: int | None = None
     heeds: bool = True
     echoes: bool = True
+    locates: bool = True
+    made: int = 201
     integrity: bool = True
     page: int = 50
 
@@ -112,7 +116,10 @@ class Simulated(FaultServer):
                 done = Done(why.status, why.outcome)
         named = {"Location": f"{self.url}/{done.location}/_history/{done.version}"} if done.location else {}
         named |= {"ETag": f'W/"{done.version}"'} if done.version else {}
-        silent = done.status in (200, 201) and x.command != "GET" and done.location and not self.kind.echoes
+        written = done.status in (200, 201) and x.command != "GET" and done.location
+        silent = written and not self.kind.echoes
+        if written and not self.kind.locates:
+            del named["Location"]
         x.answer(done.status, b"" if silent else encode(done.body), Content_Type="application/fhir+json", **named)
 
     def _answer(self, method: str, url: str, headers: Mapping[str, str], body: Any, form: bool) -> Done:
@@ -179,7 +186,7 @@ class Simulated(FaultServer):
                     return self._done(200, matches[0])
             self._taken(store, body)
             self.writes.append(f"POST {kind}")
-            return self._done(201, store.put(kind, store.new_id(), body))
+            return self._done(self.kind.made, store.put(kind, store.new_id(), body))
         now = store.now(kind, id)
         if now is None or body.get("id") != id:
             raise Refusal(404, "not found", "not-found")
@@ -214,11 +221,13 @@ class Simulated(FaultServer):
         """What the answer to a bundle says of an entry."""
         if not d.location:
             return {"response": {"status": str(d.status), "outcome": d.body}}
-        response = {
+        response: Resource = {
             "status": str(d.status),
             "location": f"{d.location}/_history/{d.version}",
             "etag": f'W/"{d.version}"',
         }
+        if not self.kind.locates:
+            del response["location"]
         return {"response": response} | ({"resource": d.body} if self.kind.echoes else {})
 
     def _alone(self, entry: Resource) -> Done:

@@ -14,9 +14,10 @@ from mesofhir.errors import Unreachable
 from mesofhir.fhir.exactjson import decode, encode_pretty
 from mesofhir.server import identifier_query
 from mesofhir.sync import Ledger
+from mesofhir.sync.planning.plan import PEOPLE
 from tests.contract.histories import record, rich
 from tests.simulated.declared import statement
-from tests.simulated.engine import Kind, Simulated
+from tests.simulated.engine import Kind, Refusal, Simulated
 from tests.simulated.harness import (
     CLINIC,
     MRN,
@@ -205,6 +206,64 @@ def test_a_change_is_looked_at_afterwards_where_nobody_says_that_if_match_is_hee
             tree = rich()
             record(tree, "goals")["text"] = "NRS sotto 2"
             assert pushed(server, tree).code == 0
+
+
+@pytest.mark.parametrize("system", [["transaction"], ["batch"], []], ids=["transaction", "batch", "single"])
+def test_a_server_that_does_not_say_where_anything_is(system: list[str]) -> None:
+    """It says that it has made something, and no more: people are searched for, as everything else is."""
+    whole = statement(dict.fromkeys(OURS, ALL), **WHOLE | {"system": system})
+    with running(Kind("nowhere", whole, echoes=False, locates=False)) as (sim, server):
+        result = pushed(server, rich())
+        nothing_is_lost(sim, rich(), result)
+        assert (result.code, set(became(result))) == (0, {"created"})
+        again(sim, server, rich(), result)
+
+
+@pytest.mark.parametrize("system", [["transaction"], ["batch"], []], ids=["transaction", "batch", "single"])
+def test_what_was_created_without_a_condition_is_created_whatever_the_status(system: list[str]) -> None:
+    """200 says *found* only where something was looked for."""
+    whole = statement(dict.fromkeys(OURS, ALL), **WHOLE | {"system": system, "conditionalCreate": False})
+    with running(Kind("200", whole, made=200)) as (sim, server):
+        result = pushed(server, rich())
+        assert (result.code, set(became(result))) == (0, {"created"})
+        again(sim, server, rich(), result)
+
+
+@contextmanager
+def read_too_early(sim: Simulated, kind: str, *, searched: bool = True) -> Iterator[None]:
+    """A replica that is behind: what was written of a type cannot be read yet, and perhaps not be found either."""
+    read, search = sim._read, sim._search
+
+    def not_yet(parts: list[str]) -> Any:
+        if parts[0] == kind:
+            raise Refusal(404, "not found", "not-found")
+        return read(parts)
+
+    sim._read = not_yet  # type: ignore[method-assign]
+    if not searched:
+        sim._search = lambda k, asked: sim._page([], "") if k == kind else search(k, asked)  # type: ignore[method-assign]
+    yield
+    sim._read, sim._search = read, search  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("searched", [True, False], ids=["found", "not found"])
+def test_whom_a_server_has_made_and_does_not_show_yet(searched: bool) -> None:
+    whole = statement(dict.fromkeys(OURS, ALL), **WHOLE)
+    for kind in PEOPLE:
+        with running(Kind("late", whole, echoes=False)) as (sim, server):
+            with read_too_early(sim, kind, searched=searched):
+                result = pushed(server, rich())
+            assert (result.code, set(became(result)), result.remarks) == (0, {"created"}, [])
+            again(sim, server, rich(), result)
+
+
+def test_whoever_was_made_is_told_so_though_another_is_not_settled() -> None:
+    with running(odd("two patients")) as (sim, server):
+        tree = known(sim, rich())
+        known(sim, rich())
+        result = pushed(server, tree)
+        assert (result.code, "2 resources of type Patient match" in result.stopped) == (4, True)
+        assert (of_kind(result, "Practitioner"), sim.writes) == ({"created"}, ["POST Practitioner"])
 
 
 NO_PATIENTS = {

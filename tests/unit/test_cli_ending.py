@@ -1,12 +1,16 @@
 """The last line says what happened in numbers, and the exit code agrees with it, in all combinations."""
 
 import re
+from collections import Counter
 from itertools import product
 
 import pytest
 
 from mesofhir.cli.ending import MEANING, Ending
 from mesofhir.cli.words import Voice
+from mesofhir.mapping import Link
+from mesofhir.sync import Result, Summary
+from mesofhir.sync.report import Outcome
 
 KINDS = ("created", "unchanged", "skipped", "conflict", "blocked", "refused", "unknown")
 
@@ -46,6 +50,18 @@ def test_all_combinations() -> None:
         assert ending.line.endswith(told)
         seen.add(ending.code)
     assert seen == {0, 4, 5, 6, 130}
+
+
+def test_a_practitioner_of_several_histories_is_counted_once_as_what_was_done() -> None:
+    """Of histories that go at the same time a later one may be the first to say that the person was made."""
+    link = Link("Practitioner", "practitioners", "D-1")
+    told: list[list[Outcome]] = [["found", "created"], ["created", "found"], ["found", "arrived"], ["refused", "found"]]
+    for outcomes in told:
+        summary = Summary()
+        for n, outcome in enumerate(outcomes):
+            summary.add(Result(f"P-{n}", {link: outcome, Link("Goal", "goals", f"G-{n}"): "created"}))
+        [done] = {"created", "arrived", "refused"} & set(outcomes)
+        assert +summary.counts == Counter({done: 1}) + Counter(created=2)
 
 
 @pytest.mark.parametrize("codes", [{6, 130, 5, 4}, {130, 5, 4}, {5, 4}, {4, 3}])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mesofhir.errors import UnknownOutcome
+from mesofhir.errors import MesofhirError, UnknownOutcome
 from mesofhir.fhir.picture import changes
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.server import Server, Settled
@@ -79,15 +79,20 @@ class Exchange:
     # --- who is called what -------------------------------------------------------------------------------
 
     def name_people(self, *, needed: bool = True) -> None:
-        """:raises PersonNotSettled: somebody who is needed was not found"""
+        """:raises PersonNotSettled: somebody who is needed was not found; what became of the others is noted
+        :raises UnknownOutcome: nobody knows whether somebody was made
+        """
+        unsettled: list[MesofhirError] = []
         for m in self.made:
             if m.link.kind not in PEOPLE:
                 continue
             try:
                 theirs = self.people.of(m.link, needed=needed)
-            except UnknownOutcome:
-                self.notes.note(m.link, "unknown")
-                raise
+            except MesofhirError as error:
+                if isinstance(error, UnknownOutcome):
+                    self.notes.note(m.link, "unknown")
+                unsettled.append(error)
+                continue
             if theirs is None:
                 instead: Outcome = "named" if needed else "absent"
                 self.notes.note(m.link, "created" if m.link in self.people.wanted else instead)
@@ -100,6 +105,8 @@ class Exchange:
             self.persons[m.link] = Entry("unchanged", str(theirs["id"]), patient=self.journal.whose)
             if needed:
                 self.compare_theirs(m, theirs)
+        if unsettled:
+            raise max(unsettled, key=lambda error: error.exit_code)
         self.delivery.subject = self.notes.subject
         self.journal.entries = self.ledger.known(self.persons)
 

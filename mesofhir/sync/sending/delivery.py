@@ -215,9 +215,10 @@ class Delivery:
         except MesofhirError:  # nothing was sent, or nothing was let in
             self.journal.record([Sent(w, "untried") for w in part])
             raise
-        return [self._judged(w, step, r) for w, r in zip(part, results, strict=True)]
+        conditions = ["ifNoneExist" in e["request"] for e in entries]
+        return [self._judged(w, step, r, c) for w, r, c in zip(part, results, conditions, strict=True)]
 
-    def _judged(self, w: Write, step: Step, r: Carried) -> Sent:
+    def _judged(self, w: Write, step: Step, r: Carried, conditional: bool) -> Sent:
         if isinstance(r, UnknownOutcome):
             return Sent(w, "unknown", step, error=r)
         if isinstance(r, TransactionFailed):
@@ -226,7 +227,7 @@ class Delivery:
             return Sent(w, "stale" if stale else "refused", step, error=error)
         if w.method == "update":
             return Sent(w, "updated", step, r.resource, r.version or version_of(r.resource), r.issues)
-        made = r.status == 201
+        made = r.status == 201 or not conditional
         x = r.resource or self._shown(w.link, r.location or "", made)
         if x is None:
             return Sent(w, "created" if made else "found", step, issues=r.issues)

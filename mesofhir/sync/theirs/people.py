@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -264,21 +265,29 @@ class People:
             request["ifNoneExist"] = identifier_query(self.clinic.system(m.link.table), m.link.key)
         return {"fullUrl": f"urn:uuid:{m.handle}", "resource": m.resource, "request": request}
 
-    def _shown(self, r: EntryResult) -> Resource | None:
-        """Whom a server has made and does not give with its answer."""
-        try:
-            return self.server.read(*r.location.split("/")).body if r.location else None
-        except Refused:
-            return None
+    def _shown(self, m: Made, r: EntryResult) -> Resource | None:
+        """Whom a server does not give with its answer: read, or searched for, or, of one whom it has just made and does
+        not show yet, as sent."""
+        kind, _, logical = (r.location or "").partition("/")
+        with suppress(Refused, Unreachable):
+            if logical and (answer := self.server.read(kind, logical)).ok:
+                return answer.body
+        with suppress(Refused, Unreachable):
+            self._search([m])
+        sent = {**m.resource, "id": logical} if logical and r.status == 201 else None
+        return self.found.get(m.link, sent)
 
     def _judge_made(self, m: Made, r: Carried) -> None:
         if isinstance(r, EntryResult):
-            if (resource := r.resource or self._shown(r)) is None:
+            resource = r.resource if (r.resource or {}).get("id") else self._shown(m, r)
+            if m.link in self.failed:
+                return
+            if resource is None:
                 what = f"{m.link.table} {m.link.key}: the {m.link.kind} was made, and the server does not show it"
                 self.failed[m.link] = UnknownOutcome(f"{what}; look at it before pushing again")
                 return
             self.found[m.link] = resource
-            if r.status == 201:
+            if r.status == 201 or self.plan.of(m.link.kind).blind:  # without a condition nobody is found
                 self._made[m.link] = "created"
                 name = f"{m.link.kind}/{resource['id']}"
                 self.witness(name, m.resource, r.version or version_of(resource))
