@@ -36,7 +36,7 @@ from mesofhir.server.probed import Probed
 INTERACTIONS: Final = ("create", "read", "update", "search-type", "history-instance")
 _HARMLESS: Final = frozenset({"read", "search-type", "history-instance"})
 _RELEASES: Final = ("4.0.", "4.3.")
-"""What we write, R4 (4.0.1), is read by a server of R4B as it stands; not by one of STU3, R5 or a draft."""
+"""What we write, R4 (4.0.1), is read by a server of R4B as it stands; not by one of STU3, R5 or a draft. Some say 4.0."""
 _RESULT: Final = frozenset({"_count", "_sort", "_summary", "_total", "_elements", "_format", "_pretty"})
 """Parameters about how a result looks: they are in no list of search parameters."""
 _NAMES: Final = frozenset({"identifier", "url"})
@@ -134,7 +134,7 @@ class Abilities:
     def unfit(self) -> str:
         """Why nothing can be said to the server at all: it speaks another release, or no JSON; "" if it can."""
         said = self.said
-        if said.fhir_version and not said.fhir_version.startswith(_RELEASES):
+        if said.fhir_version and not f"{said.fhir_version}.".startswith(_RELEASES):
             return f"FHIR R4: the server speaks {said.fhir_version[:20]}, we write 4.0.1"
         if said.formats and not any("json" in each.lower() for each in said.formats):
             return f"JSON: the server speaks {', '.join(sorted(said.formats))[:80]} only"

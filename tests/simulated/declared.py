@@ -46,7 +46,7 @@ class Declared:
 
     def _strange(self) -> str:
         """Why nothing of ours is understood."""
-        if self.release[:4] not in ("4.0.", "4.3."):
+        if self.release[:3] not in ("4.0", "4.3"):
             return f"R4, to a server of {self.release}"
         return "" if any("json" in f for f in self.formats) else "JSON"
 

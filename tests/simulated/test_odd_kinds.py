@@ -82,6 +82,7 @@ def test_a_server_of_another_release_or_format_is_not_spoken_to(kind: Kind, tmp_
 
 @pytest.mark.parametrize("kind", [
     odd("R4B", fhirVersion="4.3.0"),
+    odd("R4 for short", fhirVersion="4.0"),
     odd("formats", format=["application/fhir+xml", "application/fhir+json"]),
     odd("old media type", format=["application/json+fhir"]),
 ], ids=lambda k: k.name)  # fmt: skip
