@@ -36,7 +36,7 @@ from mesofhir.server.probed import Probed
 INTERACTIONS: Final = ("create", "read", "update", "search-type", "history-instance")
 _HARMLESS: Final = frozenset({"read", "search-type", "history-instance"})
 _RELEASES: Final = ("4.0.", "4.3.")
-"""What we write, R4 (4.0.1), is read by a server of R4B as it stands; not by one of STU3, R5 or a draft. Some say 4.0."""
+"""What we write, R4 (4.0.1, or 4.0 as some say), is read by a server of R4B as it stands; not by one of STU3 or R5."""
 _RESULT: Final = frozenset({"_count", "_sort", "_summary", "_total", "_elements", "_format", "_pretty"})
 """Parameters about how a result looks: they are in no list of search parameters."""
 _NAMES: Final = frozenset({"identifier", "url"})
