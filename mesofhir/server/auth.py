@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,6 +19,7 @@ from mesofhir.errors import UsageError
 from mesofhir.server.address import Origin
 
 _LONGEST = 64 * 1024
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")  # such as EHR_TOKEN; what is unlike it may be the secret
 
 
 class Secret:
@@ -101,13 +103,18 @@ def _bearing(token: Secret | str) -> Secret:
 
 
 def from_environment(variable: str) -> Secret:
-    """A secret from an environment variable.
+    """A secret from an environment variable. What is no variable is not named: people put the secret in its place.
 
     :raises UsageError: it is not set, or empty
     """
     value = os.environ.get(variable, "").strip()
     if not value:
-        raise UsageError(f"the environment variable {variable} is to hold a secret, and is not set or empty")
+        if _VARIABLE.fullmatch(variable):
+            raise UsageError(f"the environment variable {variable} is to hold a secret, and is not set or empty")
+        raise UsageError(
+            "the environment variable that is to hold the secret is not set or empty (its name is not shown: it could "
+            "be the secret); secret_env and --secret-env take the name of a variable, such as EHR_TOKEN"
+        )
     return Secret(value)
 
 
@@ -127,6 +134,13 @@ def from_file(path: str | Path) -> Secret:
                 raise UsageError(f"{path} holds a secret and others can read it: chmod 600 {path}")
             data = file.read(_LONGEST + 1)
     except OSError as error:
+        if not os.path.lexists(path):
+            folder = Path(path).parent
+            looked = f"looked for in {folder.resolve()}" if folder.is_dir() else "nor is its folder"
+            raise UsageError(
+                f"the file that is to hold the secret is not there, {looked} (its name is not shown: it could be the "
+                "secret); secret_file and --secret-file take the name of a file"
+            ) from None
         raise UsageError(f"{path} is to hold a secret, and cannot be read: {error.strerror}") from None
     try:
         value = data.decode().strip()

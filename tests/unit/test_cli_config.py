@@ -160,7 +160,7 @@ def test_a_server_that_nobody_named(name: str, words: str) -> None:
         (Connecting("bearer", None, None, None, None, None), "--secret-env VAR"),
         (Connecting("bearer", None, "NOT_SET", None, None, None), "NOT_SET"),
         (Connecting("bearer", None, "V", Path("f"), None, None), "not both"),
-        (Connecting("bearer", None, None, Path("gone"), None, None), "gone"),
+        (Connecting("bearer", None, None, Path("gone"), None, None), "looked for in"),
         (Connecting(None, None, None, None, Path("gone.pem"), None), "gone.pem"),
     ],
 )

@@ -56,6 +56,17 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         from_environment("MESOFHIR_TEST_TOKEN")
 
 
+@pytest.mark.parametrize("secret", ["hunter2", "ey.J_x", "JBSWY3DPEHPK3PXP", "A_b", "/hunter2/hunter2", "x" * 5000])
+def test_a_secret_in_the_place_of_its_name_is_not_shown(
+    secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for take in (from_environment, from_file):
+        with pytest.raises(UsageError, match="could be the secret") as caught:
+            take(secret)
+        assert secret not in str(caught.value)
+
+
 def secret_file(folder: Path, data: bytes, mode: int = 0o600) -> Path:
     path = folder / "secret"
     path.write_bytes(data)
@@ -84,7 +95,7 @@ def test_a_file_without_a_secret_is_refused(tmp_path: Path, data: bytes) -> None
 
 
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is not there"):
         from_file(tmp_path / "missing")
     with pytest.raises(UsageError):
         from_file(tmp_path)
