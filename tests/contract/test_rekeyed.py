@@ -213,6 +213,45 @@ def test_a_patient_goes_by_the_new_key(place: Place, known: bool) -> None:
     assert pulled(place) == as_pushed(tree)
 
 
+def test_a_patient_goes_by_the_new_key_with_all_that_there_is(place: Place) -> None:
+    """An export that numbers everything anew: nothing in it is known by its key, and the EHR knows the patient."""
+    tree = rich()
+    tree["identifiers"] = [{"system": f"{place.clinic.namespace}-ehr", "value": "E-1"}]
+    place.pushed(tree)
+    versions, before = place.versions(), standing(place)
+    other = tree
+    for key in {r["key"] for table in TABLES if table != "practitioners" for r in records(tree, table)}:
+        other = rekeyed(other, key, f"{key}-2")
+    stopped = place.push(other)
+    assert (stopped.code, place.versions()) == (4, versions)
+    assert "--rekeyed" in stopped.stopped
+    assert "another key of the same patient" in stopped.stopped
+    dry = place.push(other, rekeyed=True, dry_run=True)
+    assert (dry.code, place.versions()) == (0, versions)
+    result = place.pushed(other, rekeyed=True)
+    assert dry.outcomes == result.outcomes
+    assert "created" not in outcomes(result)
+    assert standing(place).keys() == before.keys()
+    assert pulled(place) == as_pushed(other)
+    again = place.pushed(other)
+    assert (set(outcomes(again)), said_of(again, "unstated")) == ({"found", "unchanged"}, [])
+
+
+def test_a_person_whom_the_clinic_knows_by_two_keys(place: Place) -> None:
+    """In a file each, say: what is alike is asked about once, and neither is told what the other one states."""
+    ehr = [{"system": f"{place.clinic.namespace}-ehr", "value": "E-1"}]
+    first, second = small("P1", identifiers=ehr), small("P2", identifiers=ehr)
+    place.pushed(first)
+    stopped = place.push(second)
+    assert (stopped.code, "--not-rekeyed" in stopped.stopped) == (4, True)
+    place.pushed(second, rekeyed=False)
+    for _ in range(2):
+        for tree in (first, second):
+            result = place.pushed(tree)
+            assert set(outcomes(result)) == {"found", "unchanged"}
+            assert said_of(result, "unstated") == []
+
+
 @pytest.mark.parametrize("arrives", [True, False], ids=["after the commit", "before it"])
 def test_a_patient_s_new_key_that_was_cut_off(place: Place, arrives: bool) -> None:
     tree = small()

@@ -87,9 +87,16 @@ class Judge:
         """What the ledger is to hold when the server says all that we state."""
         return self.hashes(m.link, m.stated) | self._marks(m)
 
+    def likeness(self, m: Made, patient: str = "") -> dict[str, Any]:
+        """What the record states whatever its key, as the ledger holds it.
+
+        :param patient: another key of the patient
+        """
+        whose = Link(m.link.kind, m.link.table, patient or str(m.row.get("patient", "")))
+        return self.hashes(whose, {LIKE: m.likeness})
+
     def _marks(self, m: Made) -> dict[str, Any]:
-        patient = Link(m.link.kind, m.link.table, str(m.row.get("patient", "")))
-        return self.hashes(m.link, {MADE: m.fingerprint}) | self.hashes(patient, {LIKE: m.likeness})
+        return self.hashes(m.link, {MADE: m.fingerprint}) | self.likeness(m)
 
     def proof(self, m: Made, versions: Iterable[Resource]) -> Tokens | None:
         """What both sides said last, as far as versions of the resource prove it.

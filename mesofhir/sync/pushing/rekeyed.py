@@ -127,9 +127,9 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
     """
     journal, ledger = exchange.journal, exchange.ledger
     out = Keys(exchange.clinic, ledger)
-    patients = {journal.whose, *_people(exchange, items, out, rekeyed)}
+    before = _people(exchange, items, out, rekeyed)
     mine = {ledger.record(m.link.table, m.link.key) for m in exchange.made}
-    known = {name: e for patient in patients for name, e in ledger.of(patient, but=mine).items()}
+    known = {name: e for patient in (journal.whose, *before) for name, e in ledger.of(patient, but=mine).items()}
     rows = {name: e for name, e in known.items() if name[1] not in PEOPLE}
     places = {(link.kind, e.id): link for link, e in journal.entries.items() if e.id}
     for (record, kind), e in rows.items():
@@ -138,7 +138,14 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
     if rekeyed is not False:
         _records(exchange, items, out, {n: e for n, e in rows.items() if n[0] not in out.now}, rekeyed)
     out.old |= {name for name in rows if name[0] in out.now}
-    left = {f"{kind}/{e.id}" for (record, kind), e in rows.items() if record not in out.now and e.id and e.stands}
+    for patient in {rows[name].patient for name in out.old & rows.keys()} - {journal.whose}:
+        journal.adopt(patient)
+        before.discard(patient)
+    left = {
+        f"{kind}/{e.id}"
+        for (record, kind), e in rows.items()
+        if record not in out.now and e.id and e.stands and e.patient not in before
+    }
     if left:
         why = "left as it is (a record is withdrawn by its status, entered-in-error)"
         exchange.notes.remark(exchange.notes.patient, "unstated", f"stated no more: {few(sorted(left))}; {why}")
@@ -151,14 +158,16 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
 def _people(exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool | None) -> set[str]:
     """A person whom the ledger knows under another key is the same on the server.
 
-    :returns: whose the history was, as the ledger calls them
-    :raises Rekeyed: it is the patient, and nobody said so
+    :returns: other keys of the patient, as the ledger calls them: one that the clinic corrected together with those of
+        all records, or one under which it knows the person as well
+    :raises Rekeyed: the key of the patient changed, and nobody said so
     """
-    journal, ledger = exchange.journal, exchange.ledger
+    journal, ledger, before = exchange.journal, exchange.ledger, set[str]()
     for link, e in exchange.persons.items():
         for record in ledger.records_of(link.kind, e.id) - {ledger.record(link.table, link.key)}:
             out.now[record] = link.key
             if link.kind == "Patient":  # a practitioner is of other histories too, that still have the old key there
+                before.add(record)
                 out.old.add((record, link.kind))
     others = {link: e for link, e in journal.entries.items() if e.patient in out.now and e.patient != journal.whose}
     theirs = [m.link for m in items if m.link in others and others[m.link].id]
@@ -171,10 +180,9 @@ def _people(exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool 
         )
     if rekeyed:  # first of all: cut off after it, the patient is found by the new key
         _patient(exchange, out)
-    patients = {others[link].patient for link in theirs}
-    for before in patients:
-        journal.adopt(before)
-    return patients
+    for patient in {others[link].patient for link in theirs}:
+        journal.adopt(patient)
+    return before
 
 
 def _patient(exchange: Exchange, out: Keys) -> None:
@@ -220,8 +228,10 @@ def _records(
         for link in found:
             exchange.notes.note(link, "blocked")
         link, old = next(iter(found.items()))
+        other = exchange.journal.whose not in {e.patient for entries in gone.values() for e in entries.values()}
+        where = "which stands under another key of the same patient" if other else "which is stated no more"
         raise Rekeyed(
-            f"{listed(list(found))}: the same as {told(old)} was, which is stated no more; nothing was changed. If "
+            f"{listed(list(found))}: the same as {told(old)} was, {where}; nothing was changed. If "
             "keys were corrected, push with --rekeyed; if these are others, with --not-rekeyed"
         )
 
@@ -238,11 +248,13 @@ def _pairs(
         if all(e.id and e.stands and LIKE in (e.base or {}) for e in entries.values()):
             alike.setdefault(_likeness({kind: e.base or {} for kind, e in entries.items()}), []).append(record)
     waiting = _new(exchange, items) if alike else []
+    patients = ["", *_former(exchange, gone)] if alike else []
     before = len(waiting) + 1
     while len(waiting) < before:
         before = len(waiting)
         for made in list(waiting):
-            same = alike.get(_likeness({m.link.kind: exchange.judge.known(m) for m in made}), [])
+            said_so = (_likeness({m.link.kind: exchange.judge.likeness(m, p) for m in made}) for p in patients)
+            same = next((alike[likeness] for likeness in said_so if alike.get(likeness)), [])
             for record in same:
                 if was := _was(exchange, made, out, record, gone[record]):
                     same.remove(record)
@@ -258,6 +270,23 @@ def _new(exchange: Exchange, items: Sequence[Made]) -> list[list[Made]]:
     for m in items:
         records.setdefault((m.link.table, m.link.key), []).append(m)
     return [made for made in records.values() if not any(m.link in exchange.journal.entries for m in made)]
+
+
+def _former(exchange: Exchange, gone: Mapping[str, Mapping[str, Entry]]) -> Iterator[str]:
+    """Other keys of the patient, as what was pushed under them still says."""
+    others = {e.patient: (kind, e.id) for entries in gone.values() for kind, e in entries.items() if e.id and e.stands}
+    for patient, (kind, logical) in others.items():
+        if patient != exchange.journal.whose:
+            links = (exchange.clinic.link("", i) for x in exchange.finder.named(kind, [logical]) for i in _objects(x))
+            yield from {ln.key for ln in links if ln and exchange.ledger.record(ln.table, ln.key) == patient}
+
+
+def _objects(x: Any) -> Iterator[Resource]:
+    """All that stands in a resource, identifiers among it."""
+    if isinstance(x, dict):
+        yield x
+    for each in x.values() if isinstance(x, dict) else x if isinstance(x, list) else ():
+        yield from _objects(each)
 
 
 def _was(

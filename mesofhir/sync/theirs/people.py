@@ -168,8 +168,11 @@ class People:
             return f"the server has no such {m.link.kind}, and takes no new one ({self.plan.of(m.link.kind).why})"
         if self.create:
             return f"others were making this {m.link.kind} all the time; push again"
-        systems = sorted({s for s, _ in self.identifiers(m)[1:]})
-        by = f"by {', '.join(systems)}" if systems else "(the record states no identifier of the EHR)"
+        stated = self.identifiers(m)[1:]
+        if self.systems:  # only what the configuration says is shown: a record's own words are the patient's
+            by = f"by {', '.join(sorted(self.systems))}" + ("" if stated else " (the record states none of these)")
+        else:
+            by = "by the identifiers of the record" if stated else "(the record states no identifier of the EHR)"
         what = f"the server has no such {m.link.kind} {by}"
         return f"{what}; correct the identifier, or create people with --create-people"
 
