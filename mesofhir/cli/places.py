@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mesofhir.cli.config import NAME, Config, ServerConfig, folder
 from mesofhir.cli.kept import Probes, suffix
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mesofhir.server import Auth, Preset, Probed, Server
     from mesofhir.sync import Ledger
     from mesofhir.terminology import Terminology
+
+_FILES: Final = (".json", ".ndjson", ".csv", ".xlsx")  # how names end that are no server's
 
 
 def clinic(general: General, config: Config) -> Clinic:
@@ -173,7 +175,9 @@ def _named(name: str, config: Config) -> ServerConfig:
     if name in config.servers:
         return config.servers[name]
     near = get_close_matches(name, config.servers, 1, 0.5)
-    if near:
+    if name.lower().endswith(_FILES) or Path(name).exists():
+        hint = "it looks like a file, and it is `push SRC SERVER`, but `pull SERVER DST`"
+    elif near:
         hint = f"did you mean {near[0]}?"
     elif config.servers:
         hint = f"{config.path} has {', '.join(config.servers)}"

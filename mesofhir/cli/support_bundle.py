@@ -47,6 +47,8 @@ def command(voice: Voice, general: General, connecting: Connecting, file: Path, 
     """
     if str(file) == "-":
         raise UsageError("support-bundle: needs a file, which you can read before you send it")
+    if file.parts[0] in ("http:", "https:"):
+        raise UsageError("support-bundle: the file comes first, then the server: support-bundle support.json SERVER")
     settings = config.load(general.config)
     out: dict[str, Any] = {"mesofhir": versions(), "platform": machine(), "writes": elements(), "tables": tables()}
     out["configuration"] = _configured(general, settings)

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,12 +124,27 @@ def test_what_is_no_ledger_is_refused_in_words(tmp_path: Path, content: bytes) -
     path.write_bytes(content)
     path.with_name("l.sqlite.key").write_bytes(b"k" * 32)
     if content:
-        with pytest.raises(UsageError, match="cannot be opened"):
+        with pytest.raises(UsageError, match="not a ledger, and is left as it is"):
             opened(path)
         with pytest.raises(UsageError, match="not a ledger"):
             look(path)
     else:
         opened(path).close()  # an empty file is an empty database
+
+
+@pytest.mark.parametrize("is_database", [True, False])
+def test_what_somebody_named_by_mistake_is_left_as_it_is(tmp_path: Path, is_database: bool) -> None:
+    """The source itself, say: it has no key beside it, and is no ledger whose key was lost."""
+    path = tmp_path / "clinic"
+    if is_database:
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE visits (patient TEXT)")
+    else:
+        path.write_text('{"key": "P1"}')
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="not a ledger, and is left as it is"):
+        opened(path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"clinic": before}
 
 
 def test_a_full_disk_is_told_and_nothing_of_it_is_remembered(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +31,23 @@ def default_path(url: str, namespace: str) -> Path:
     host = "".join(c if c.isalnum() or c in ".-" else "-" for c in urlsplit(url).netloc.rpartition("@")[2])
     name = hashlib.sha256(f"{url}\n{namespace}".encode()).hexdigest()[:12]
     return folder() / f"{host}-{name}.sqlite"
+
+
+def refuse_others(path: Path) -> None:
+    """Leave alone what is no ledger: whoever named the source, or a database, is to have it still.
+
+    :raises UsageError: there is something else under that name
+    :raises OSError: it cannot be read
+    """
+    if not path.exists() or not path.stat().st_size:  # nothing, or a ledger that was cut off in its first moment
+        return
+    with path.open("rb") as file:
+        is_one = file.read(16) == b"SQLite format 3\0"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        is_one = is_one and (not tables or {"about", "resource"} <= tables)
+    if not is_one:
+        raise UsageError(f"{path} is not a ledger, and is left as it is; name another file, or one that is not there")
 
 
 def locked(path: Path, patience: float) -> FileLock:

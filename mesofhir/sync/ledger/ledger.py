@@ -32,7 +32,7 @@ from mesofhir.errors import NotAllDone, UsageError
 from mesofhir.mapping import Link
 from mesofhir.mapping.saying import Values
 from mesofhir.sync.deciding.merge import Tokens
-from mesofhir.sync.ledger.files import key_of, key_path, locked, touch
+from mesofhir.sync.ledger.files import key_of, key_path, locked, refuse_others, touch
 
 State = Literal["pending", "done", "unchanged", "refused", "unknown"]
 STATES: Final = ("done", "unchanged", "pending", "unknown", "refused")
@@ -113,6 +113,7 @@ class Ledger:
             self._db = self._opened(":memory:", about)
             return
         try:
+            refuse_others(self.path)
             self._lock = locked(self.path, patience)
             self._key, self.lost = key_of(self.path)
             self._db = self._opened(str(self.path), about)
