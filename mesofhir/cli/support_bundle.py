@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -49,6 +50,7 @@ def command(voice: Voice, general: General, connecting: Connecting, file: Path, 
         raise UsageError("support-bundle: needs a file, which you can read before you send it")
     if file.parts[0] in ("http:", "https:"):
         raise UsageError("support-bundle: the file comes first, then the server: support-bundle support.json SERVER")
+    _refuse_others(file)
     settings = config.load(general.config)
     out: dict[str, Any] = {"mesofhir": versions(), "platform": machine(), "writes": elements(), "tables": tables()}
     out["configuration"] = _configured(general, settings)
@@ -195,6 +197,21 @@ def _plain(x: Any) -> Any:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _refuse_others(file: Path) -> None:
+    """The other verbs name the records first: whoever does so here is to have them still.
+
+    :raises UsageError: there is a file that is no support bundle
+    """
+    ours, begin = b'{\n  "mesofhir": {', b""
+    try:
+        with suppress(FileNotFoundError), file.open("rb") as there:
+            begin = there.read(len(ours))
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
+    if begin and begin != ours:
+        raise UsageError(f"{file} is there, and no support bundle: it is left as it is; name another file")
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:

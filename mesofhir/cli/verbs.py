@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module, metadata
 from typing import Any, Final, NamedTuple
 
@@ -103,6 +104,15 @@ class Verbs(click.Group):
 class Program(Verbs):
     """The whole program: whatever a verb raises is told in words and ends in an exit code."""
 
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        import threading
+
+        # What fails while an error is told, in a thread or in a destructor: Python would quote what the errors say.
+        sys.excepthook = lambda kind, error, trace: _last_words(error)
+        threading.excepthook = lambda found: _last_words(found.exc_value)
+        sys.unraisablehook = lambda found: _last_words(found.exc_value)
+        return super().__call__(*args, **settings)
+
     def invoke(self, ctx: click.Context) -> Any:
         ctx.exit(told(ctx, lambda: super(Program, self).invoke(ctx)))
 
@@ -169,6 +179,11 @@ def _bug(error: BaseException) -> MesofhirError:
         f"what you called, and with what it says once {TRACEBACK}=1 is set in the environment: where it failed, and "
         "nothing of your data"
     )
+
+
+def _last_words(error: BaseException | None) -> None:
+    with suppress(Exception):
+        sys.stderr.write(f"error: {_bug(error or Exception())}\n")
 
 
 def _reader_gone() -> int:

@@ -176,6 +176,20 @@ def test_a_traceback_of_what_is_ours_says_it(raising) -> None:  # type: ignore[n
     assert "UsageError: no such server\nerror: no such server\n" in result.stderr
 
 
+def test_what_fails_while_an_error_is_told_quotes_nothing_either() -> None:
+    code = """if True:
+        from mesofhir.cli import verbs, words
+        def fail(*_):
+            raise ValueError("Zqxcanary")
+        words.Voice.line = fail
+        verbs.main(["check", "gone.json"])
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "ValueError" in done.stderr
+    assert "Zqxcanary" not in done.stderr + done.stdout
+
+
 def test_very_many_problems_are_counted(raising) -> None:  # type: ignore[no-untyped-def]
     raising(errors.InvalidInput([PROBLEM] * 173))
     result = CliRunner().invoke(main, ["schema"])

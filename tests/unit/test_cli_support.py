@@ -135,6 +135,15 @@ voice.line("the end")
 """
 
 
+def test_the_records_are_not_written_over() -> None:
+    """The other verbs take them first."""
+    Path("clinic.json").write_text('[{"key": "P1"}]')
+    assert "no support bundle" in run("clinic.json", code=2).stderr
+    assert Path("clinic.json").read_text() == '[{"key": "P1"}]'
+    run("s.json")
+    run("s.json")
+
+
 def test_progress_with_rate_and_time_left() -> None:
     code, seen = on_a_terminal(sys.executable, "-c", COUNTING)
     assert code == 0
