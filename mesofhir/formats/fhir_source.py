@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from mesofhir.errors import Problem
+from mesofhir.fhir.definitions import name_of
 from mesofhir.fhir.validation import validate
 from mesofhir.formats.gathering import Gathered, Gathering
 from mesofhir.formats.item import Counts, Foreign, Item
@@ -171,11 +172,12 @@ class FhirSource:
         self.counts.kept += len(item.kept)
 
     def _locate(self, fault: Fault, item: Item) -> str:
-        """The resource that states the field, by its id where it has one."""
+        """The resource that states the field, by its id where it has one; else, or if that is none, by its key."""
         for link, x in item.sources.items():
             if (link.table, link.key) == (fault.table, fault.key):
-                logical = x.get("id") or link.key
-                return f"{self.where}: {link.kind}/{logical}, {fault.field or 'the record'} of `{link.table}`"
+                named = name_of(x)
+                name = named if "/" in named else f"{link.kind}/{link.key}"
+                return f"{self.where}: {name}, {fault.field or 'the record'} of `{link.table}`"
         return f"{self.where}: {fault.table} {fault.key}" + (f", {fault.field}" if fault.field else "")
 
 

@@ -13,7 +13,7 @@ from mesofhir.fhir.exactjson import decode as from_json
 from mesofhir.formats import Counts, Item
 from mesofhir.formats.fhir_writer import Entry, bundle
 from mesofhir.mapping import Clinic, Kept, Link
-from mesofhir.records import decode, plain
+from mesofhir.records import Fault, decode, plain
 
 NAMESPACE = "https://clinic.example/mesotherapy"
 CLINIC = Clinic(NAMESPACE)
@@ -137,6 +137,15 @@ def test_a_record_without_a_patient_is_kept(tmp_path: Path) -> None:
     orphan = {k: v for k, v in ours["Condition/C1"].items() if k != "subject"}
     items, _ = read(ndjson(tmp_path / "a.fhir.ndjson", *(ours | {"Condition/C1": orphan}).values()))
     assert kept(items) == {"Condition/C1": ("", "its subject is not a patient of ours")}
+
+
+@pytest.mark.parametrize("id", ["Zqxrossi Mario", "Zqxrossi" * 20, "C1"])
+def test_what_is_no_id_is_not_shown(id: str, tmp_path: Path) -> None:
+    given = resources()
+    given["Condition/C1"]["id"] = id
+    [item], _ = read(ndjson(tmp_path / "a.fhir.ndjson", *given.values()))
+    place = item.locate(Fault("conditions", "C1", "note", "odd", ""))
+    assert place == f"{tmp_path}/a.fhir.ndjson: Condition/C1, note of `conditions`"
 
 
 def test_practitioners_go_to_those_who_name_them(tmp_path: Path) -> None:
