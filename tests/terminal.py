@@ -14,6 +14,9 @@ from collections.abc import Mapping, Sequence
 
 END = "\x04"
 """Ctrl-D: the end of what is typed."""
+DEAF = 15
+"""Seconds of silence after which Ctrl-C was not heard: on a busy machine a program that heard it needs some to say so,
+and a second one would cut it off."""
 
 
 def on_a_terminal(
@@ -40,8 +43,8 @@ def on_a_terminal(
     seen, ends, waiting, heard, pressed = b"", time.monotonic() + seconds, list(types or ()), 0, False
     while (left := ends - time.monotonic()) > 0:
         again = pressed and types is not None
-        if not select.select([ours], [], [], min(left, 5) if again else left)[0]:
-            if again and left > 5:
+        if not select.select([ours], [], [], min(left, DEAF) if again else left)[0]:
+            if again and left > DEAF:
                 process.send_signal(signal.SIGINT)
                 continue
             process.kill()  # it waits for something that nobody types
