@@ -185,6 +185,8 @@ class Coded(Node):
         if self.name in row or (self.default is not None and not old):
             if token is None:
                 new.pop("coding", None)
+                if self._made(new.get("text"), was):  # its label, which was never the clinic's wording
+                    del new["text"]
             elif was != token:
                 new["coding"] = [*self.beside, *self._codings(token)]
                 new.pop("text", None)

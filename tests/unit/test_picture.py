@@ -25,6 +25,7 @@ from mesofhir.fhir.picture import (
     picture,
     unaccounted,
 )
+from mesofhir.terminology import OURS
 
 
 class World:
@@ -62,6 +63,14 @@ class TestP1:
             {"k": 1, "a": None},
             {"k": 1, "extension": [{"url": "u", "valueString": "x"}]},
         )[0] == {"k": 1}
+
+    def test_a_cleared_code_takes_its_label_along(self):
+        concept = {"c": Coded("c", OURS["therapies"], "c_text")}
+        coded = put(concept, {"c": "laser-therapy"})[0]
+        assert coded["c"]["text"] == OURS["therapies"].label("laser-therapy", "en")
+        assert put(concept, {"c": None}, coded)[0] is None
+        worded = put(concept, {"c": "laser-therapy", "c_text": "our laser"})[0]
+        assert put(concept, {"c": None}, worded)[0] == {"c": {"text": "our laser"}}
 
     def test_what_they_added_to_a_cleared_object_stays(self):
         old = {
