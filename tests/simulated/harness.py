@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mesofhir.mapping import Clinic, graph
+from mesofhir.records import TABLES
 from mesofhir.server import Server, find_preset
 from mesofhir.sync import Options, Result, iter_pull, iter_push
 from mesofhir.sync.planning.plan import PEOPLE
@@ -93,3 +94,25 @@ def again(sim: Simulated, server: Server, tree: Tree, first: Result, **options: 
             if any(other.kind == "DocumentReference" for other in unseen):
                 same["document"] = "untaken"  # nobody knows what the summary says
             assert second.outcomes[link] == same.get(outcome, outcome), (link, second.stopped)
+
+
+def rekeyed(tree: Any, new: dict[tuple[str, str], str], table: str = "patients") -> Any:
+    """The record with other keys, in what stands in it and in what names it too."""
+    out = dict(tree)
+    if (table, tree["key"]) in new:
+        out["key"] = new[table, tree["key"]]
+    for name, c in TABLES[table].columns.items():
+        if c.to and isinstance(out.get(name), list):
+            out[name] = [new.get((c.to, key), key) for key in out[name]]
+        elif c.to and out.get(name) is not None:
+            out[name] = new.get((c.to, out[name]), out[name])
+    for child in TABLES[table].children:
+        if child in out:
+            out[child] = [rekeyed(x, new, child) for x in out[child]]
+    return out
+
+
+def names(tree: Any, table: str = "patients") -> list[tuple[str, str]]:
+    """The tables and keys of the records of a history, without people."""
+    inside = [n for child in TABLES[table].children for x in tree.get(child) or () for n in names(x, child)]
+    return inside if table in ("patients", "practitioners") else [(table, tree["key"]), *inside]

@@ -8,34 +8,13 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from mesofhir.records import TABLES, TreatmentHistory, decode, plain, sorted_by_key
+from mesofhir.records import TreatmentHistory, decode, plain, sorted_by_key
 from mesofhir.sync import Ledger, Options, Result, iter_push
 from tests.property.strategies import histories
-from tests.simulated.harness import CLINIC, pull, running
+from tests.simulated.harness import CLINIC, names, pull, rekeyed, running
 from tests.simulated.vendors import HAPI
 
 ANY = settings(max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-
-
-def rekeyed(tree: Any, new: dict[tuple[str, str], str], table: str = "patients") -> Any:
-    """The record with other keys, in what stands in it and in what names it too."""
-    out = dict(tree)
-    if (table, tree["key"]) in new:
-        out["key"] = new[table, tree["key"]]
-    for name, c in TABLES[table].columns.items():
-        if c.to and isinstance(out.get(name), list):
-            out[name] = [new.get((c.to, key), key) for key in out[name]]
-        elif c.to and out.get(name) is not None:
-            out[name] = new.get((c.to, out[name]), out[name])
-    for child in TABLES[table].children:
-        if child in out:
-            out[child] = [rekeyed(x, new, child) for x in out[child]]
-    return out
-
-
-def names(tree: Any, table: str = "patients") -> list[tuple[str, str]]:
-    inside = [n for child in TABLES[table].children for x in tree.get(child) or () for n in names(x, child)]
-    return inside if table in ("patients", "practitioners") else [(table, tree["key"]), *inside]
 
 
 def push(server: Any, history: TreatmentHistory, **options: Any) -> Result:
