@@ -182,8 +182,12 @@ def _bug(error: BaseException) -> MesofhirError:
 
 
 def _last_words(error: BaseException | None) -> None:
+    if isinstance(error, KeyboardInterrupt):  # once more, while it ended
+        told: object = "interrupted"
+    else:
+        told = _system(error) if isinstance(error, OSError) else _bug(error or Exception())
     with suppress(Exception):
-        sys.stderr.write(f"error: {_bug(error or Exception())}\n")
+        sys.stderr.write(f"error: {told}\n")
 
 
 def _reader_gone() -> int:

@@ -176,17 +176,21 @@ def test_a_traceback_of_what_is_ours_says_it(raising) -> None:  # type: ignore[n
     assert "UsageError: no such server\nerror: no such server\n" in result.stderr
 
 
-def test_what_fails_while_an_error_is_told_quotes_nothing_either() -> None:
-    code = """if True:
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("ValueError('Zqxcanary')", "itself failed (ValueError)"), ("OSError(28, 'No space left')", "No space left")],
+)
+def test_what_fails_while_an_error_is_told_quotes_nothing_either(error: str, words: str) -> None:
+    code = f"""if True:
         from mesofhir.cli import verbs, words
         def fail(*_):
-            raise ValueError("Zqxcanary")
+            raise {error}
         words.Voice.line = fail
         verbs.main(["check", "gone.json"])
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "ValueError" in done.stderr
+    assert words in done.stderr
     assert "Zqxcanary" not in done.stderr + done.stdout
 
 
