@@ -35,6 +35,22 @@ def given_up(x: Resource, link: Link, clinic: Clinic) -> Resource:
     return taken_back(x) | {"identifier": listed}
 
 
+def is_given_up(x: Resource, link: Link, clinic: Clinic) -> bool:
+    """Was it given up so? (A key that was corrected stands beside the one of now.)"""
+    kept = former({"value": link.key}, clinic, link)
+    return clinic.link_of(x) is None and any(kept.items() <= i.items() for i in _identifiers(x))
+
+
+def carries(x: Resource, link: Link, clinic: Clinic) -> bool:
+    """Does it carry the key of a record, be it as an old one? Then a search finds it."""
+    return any(clinic.link(link.kind, i) == link for i in _identifiers(x))
+
+
+def _identifiers(x: Resource) -> list[Resource]:
+    listed = x.get("identifier")
+    return [i for i in listed if isinstance(i, dict)] if isinstance(listed, list) else []
+
+
 def former(identifier: dict[str, Any], clinic: Clinic, link: Link) -> dict[str, Any]:
     """An identifier of ours, in a system where no search of ours finds it."""
     return identifier | {"use": "old", "system": f"{clinic.system(link.table)}/former"}

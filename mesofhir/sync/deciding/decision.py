@@ -14,7 +14,7 @@ from mesofhir.fhir.references import completed, without
 from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.mapping.clinic import World, tail
-from mesofhir.mapping.saying import ABSENT, Proof, Said, Values, items, lists_of, proven, said, signed
+from mesofhir.mapping.saying import ABSENT, Proof, Said, Values, canonical, items, lists_of, proven, said, signed
 from mesofhir.mapping.shapes import shapes_of
 from mesofhir.mapping.writing import Overlay
 from mesofhir.sync.deciding.change import is_taken_back, said_again
@@ -26,7 +26,9 @@ MADE: Final = "#made"
 """Beside the values of a base: all that we would write. What follows from another record changes it, and no value."""
 LIKE: Final = "#like"
 """Beside them too: what the record states whatever its key, hashed for its patient; so a corrected key is noticed."""
-MARKS: Final = frozenset({MADE, LIKE})
+NOW: Final = "#now"
+"""Beside the values of what a record was before: what the record states by now, and that it was looked at since."""
+MARKS: Final = frozenset({MADE, LIKE, NOW})
 """What stands in a base and is no value."""
 _ENVELOPE: Final = frozenset({"id", "meta", "text"})
 Resource = dict[str, Any]
@@ -98,6 +100,13 @@ class Judge:
     def _marks(self, m: Made) -> dict[str, Any]:
         return self.hashes(m.link, {MADE: m.fingerprint}) | self.likeness(m)
 
+    def seen(self, m: Made, link: Link) -> dict[str, Any]:
+        """What the ledger is to hold of a resource that a record was, once it was looked at.
+
+        :param m: any resource of the record
+        """
+        return self.hashes(link, {NOW: canonical(m.row)})
+
     def proof(self, m: Made, versions: Iterable[Resource]) -> Tokens | None:
         """What both sides said last, as far as versions of the resource prove it.
 
@@ -137,7 +146,8 @@ class Judge:
             return blocked(m.link, f"{why} (null and --ours put it in force again)", base)
         theirs = self.hashes(m.link, found.values)
         if is_taken_back(x):  # what our own withdrawal took away, nobody else did
-            base = {name: t for name, t in (base or {}).items() if name in theirs}
+            before = base if base is not None else dict.fromkeys(theirs, UNSETTLED)
+            base = {name: t for name, t in before.items() if name in theirs}
         merged = merge(ours, base, theirs, found.unclear)
         merged = _computed(merged)
         conflicts = merged.of(Verdict.CONFLICT)
@@ -185,13 +195,14 @@ class Judge:
         write = Write(link, "update", new, id=str(x["id"]), version=version_of(x))
         return Decision(link, "withdrawn", write, self._left_by(link, x, new, base))
 
-    def _left_by(self, link: Link, x: Resource, new: Resource, base: Tokens | None) -> Tokens:
-        """What of a base a withdrawal does not touch."""
+    def _left_by(self, link: Link, x: Resource, new: Resource, base: Tokens | None) -> Tokens | None:
+        """What of a base a withdrawal does not touch: some values, and not all that we would write."""
         shapes, world = shapes_of(self.clinic).get((link.kind, link.table), []), World(self.clinic.namespace)
         before, then = said(x, shapes, world), said(new, shapes, world)
-        if before is None or then is None:
-            return {}
-        return {n: t for n, t in (base or {}).items() if before.values.get(n, ABSENT) == then.values.get(n, ABSENT)}
+        if base is None or before is None or then is None:
+            return None if base is None else {}
+        stay = {n: t for n, t in base.items() if n not in MARKS}
+        return {n: t for n, t in stay.items() if before.values.get(n, ABSENT) == then.values.get(n, ABSENT)}
 
     def _told(self, m: Made, found: Said, merged: Merge, conflicts: list[str]) -> Iterable[Remark]:
         """What stays, what is in conflict, and what a person decided to overwrite."""

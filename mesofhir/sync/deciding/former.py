@@ -1,7 +1,8 @@
 """Records that stopped being a resource (architecture, rule 11): a wound corrected to a pregnancy, a session that was
 done and is only planned. What such a record was before stands on the server under the same identifier.
 
-Only records that were there and changed are suspected, so a push that changes nothing asks nothing.
+Only records that were there and changed are suspected, and those of which the ledger knows that it was not looked at
+since they changed (a push was cut off, or refused, in between); so a push that changes nothing asks nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from mesofhir.sync.planning.plan import PEOPLE
 Row = dict[str, Any]
 
 
-def suspects(made: Iterable[Made], created: Set[Link], changed: Set[Link], clinic: Clinic) -> list[Link]:
+def suspects(
+    made: Iterable[Made], created: Set[Link], changed: Set[Link], unseen: Set[Link], clinic: Clinic
+) -> list[Link]:
     """The resources that records may have been, and are not now.
 
     :param made: the resources of a history
     :param created: those of them that the server did not have
     :param changed: those that it has, and that say something else now
+    :param unseen: what is known to stand, and was not looked at since its record changed
     """
     shapes = shapes_of(clinic).of_table
     records: dict[tuple[str, str], list[Made]] = {}
@@ -43,9 +47,10 @@ def suspects(made: Iterable[Made], created: Set[Link], changed: Set[Link], clini
     out = []
     for (table, key), all_ in records.items():
         touched = any(m.link in changed or m.link in created for m in all_)
-        if touched and was_there(table, key, all_[0].row):
-            kinds = dict.fromkeys(s.kind for s in shapes[table])
-            out += [Link(kind, table, key) for kind in kinds if all(m.link.kind != kind for m in all_)]
+        suspected = touched and was_there(table, key, all_[0].row)
+        kinds = dict.fromkeys(s.kind for s in shapes[table])
+        was = [Link(kind, table, key) for kind in kinds if all(m.link.kind != kind for m in all_)]
+        out += [link for link in was if suspected or link in unseen]
     return out
 
 

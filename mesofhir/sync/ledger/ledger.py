@@ -92,6 +92,11 @@ class Entry:
         """Is it known to be there, and not taken back?"""
         return self.state in ("done", "unchanged") and self.method != "withdraw"
 
+    @property
+    def there(self) -> bool:
+        """Has the server got it, in whatever words, and is it not known to be taken back?"""
+        return bool(self.id) and (self.stands or self.state not in ("done", "unchanged"))
+
 
 class Ledger:
     """The ledger of a server and a namespace. A context manager; safe to use from several threads.
@@ -325,6 +330,11 @@ def _entry(
 def settled(entry: Entry, state: State, **more: Any) -> Entry:
     """An entry of which it is known what became of it."""
     return replace(entry, state=state, sought=None, **more)
+
+
+def undone(entry: Entry) -> Entry:
+    """An entry of which it is known that the last request has changed nothing: what was known before holds on."""
+    return settled(entry, "done", method="" if entry.method == "withdraw" else entry.method)
 
 
 def _loaded(text: str | None) -> Any:

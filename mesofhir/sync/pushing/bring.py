@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from mesofhir.mapping import Link, Made
-from mesofhir.sync.deciding.change import given_up
+from mesofhir.sync.deciding.change import carries, given_up, is_given_up
+from mesofhir.sync.deciding.former import all_kinds
 from mesofhir.sync.planning.parts import in_order
 from mesofhir.sync.planning.plan import DOCUMENT, PEOPLE, Step
 from mesofhir.sync.pushing.decisions import decisions
@@ -47,7 +48,8 @@ def bring(
     own = [m for m in exchange.made if m.link.kind not in PEOPLE and m.link not in falls]
     items = in_order(own)
     items = _heeding(exchange, items, others.verdicts(exchange.notes.subject, items))
-    if lost := exchange.journal.recall(m.link for m in items):
+    maybe = all_kinds(exchange.made, exchange.clinic)
+    if lost := exchange.journal.recall({m.link for m in items}.union(maybe)):
         raise exchange.journal.doubt(lost)
     renamed = keys(exchange, items, rekeyed)
     exchange.judge.keys = renamed.over
@@ -56,7 +58,7 @@ def bring(
     for attempt in range(TRIES):
         wait(exchange.pause, attempt)
         held = [*read(exchange, items), *offer(exchange, items, anew)]
-        if exchange.apply(decisions(exchange, held)):
+        if exchange.apply(decisions(exchange, held, anew)):
             exchange.journal.refresh(exchange.persons)
             exchange.journal.forget(renamed.old)
             _tell(falls, exchange.notes)
@@ -85,7 +87,8 @@ def _move(exchange: Exchange, items: list[Made], *, moves: bool) -> set[Link]:
     :raises Moved: nobody said that they moved
     """
     notes, journal, clinic = exchange.notes, exchange.journal, exchange.clinic
-    known = {m.link: journal.entries[m.link] for m in items if m.link in journal.entries}
+    records = {(m.link.table, m.link.key) for m in items}
+    known = {link: e for link, e in journal.entries.items() if (link.table, link.key) in records}
     moved = {link: e for link, e in known.items() if e.id and e.patient != journal.whose}
     if moved and not moves:
         for link in moved:
@@ -97,18 +100,17 @@ def _move(exchange: Exchange, items: list[Made], *, moves: bool) -> set[Link]:
     anew = set()
     for link, e in moved.items():
         x = journal.current(link, e.id)
-        if x is None or clinic.link_of(x) != link:
+        if x is None or not (is_given_up(x, link, clinic) or carries(x, link, clinic)):
             raise Gone(f"{told(link)}: {link.kind}/{e.id} is not on the server any more, or no longer ours")
-        decision = exchange.judge.withdrawal(link, x, e.base, partial(given_up, link=link, clinic=clinic))
         notes.remark(link, "moved", f"was another patient's: {link.kind}/{e.id} is marked entered-in-error")
-        if not exchange.dry:
-            [sent] = exchange.deliver([decision])
-            if sent.fate != "updated":
+        if not is_given_up(x, link, clinic):  # a run that was cut off had come so far
+            decision = exchange.judge.withdrawal(link, x, e.base, partial(given_up, link=link, clinic=clinic))
+            if not exchange.apply([decision]):
                 raise Contended(f"{told(link)}: others changed it meanwhile; push again")
-            journal.remember({link: None})
-        else:
-            journal.entries.pop(link)
-            anew.add(link)
+            if notes.result.outcomes[link] != "withdrawn":
+                raise Moved(f"{told(link)}: {link.kind}/{e.id} is another patient's, and could not be taken back there")
+            anew |= {link} if exchange.dry else set()
+        journal.remember({link: None})
     return anew
 
 

@@ -26,13 +26,14 @@ MOST_VERSIONS: Final = 50
 Resource = dict[str, Any]
 
 
-def decisions(exchange: Exchange, held: Sequence[Held]) -> list[Decision]:
+def decisions(exchange: Exchange, held: Sequence[Held], anew: Set[Link]) -> list[Decision]:
     """What is to become of all that the server holds.
 
+    :param anew: what a dry run leaves there as another patient's
     :raises Moved: what a record was before belongs to another patient
     """
     decided = {m.link: _decide(exchange, m, x) for m, x in held}
-    formers = list(_formers(exchange, {link for link, d in decided.items() if d.write}))
+    formers = list(_formers(exchange, {link for link, d in decided.items() if d.write}, anew))
     gone = frozenset(f"{d.link.kind}/{d.write.id}" for d in formers if d.outcome == "withdrawn" and d.write)
     for m, x in held if gone else ():  # what we have written does not refer to it any more
         if any(exchange.judge.leads_to(gone, r) for r in references(x)):
@@ -63,15 +64,27 @@ def _versions(server: Server, link: Link, logical: str) -> Iterator[Resource]:
         return
 
 
-def _formers(exchange: Exchange, changed: Set[Link]) -> Iterator[Decision]:
+def _unseen(exchange: Exchange) -> set[Link]:
+    """What the ledger knows to stand of what records of this history were before, and that was not looked at since
+    they became what they are: the push was cut off in between, say."""
+    of = {(m.link.table, m.link.key): m for m in exchange.made}
+    made, known = {m.link for m in exchange.made}, exchange.journal.entries
+    was = {link: e for link, e in known.items() if link not in made and (link.table, link.key) in of and e.there}
+    seen = {link: exchange.judge.seen(of[link.table, link.key], link) for link in was}
+    return {link for link, e in was.items() if not seen[link].items() <= (e.base or {}).items()}
+
+
+def _formers(exchange: Exchange, changed: Set[Link], anew: Set[Link]) -> Iterator[Decision]:
     """Changes to what records of this history were before, and are no longer."""
     notes, journal, clinic = exchange.notes, exchange.journal, exchange.clinic
     created = {link for link, outcome in exchange.result.outcomes.items() if outcome in ("created", "arrived")}
     records = {(m.link.table, m.link.key): m for m in exchange.made}
-    maybe = suspects(exchange.made, created, changed, clinic)
-    links = [link for link in maybe if exchange.plan.of(link.kind).step.itself]
-    journal.entries |= exchange.ledger.known(links)
-    for link, x in exchange.find(links).items():
+    maybe = suspects(exchange.made, created, changed, _unseen(exchange), clinic)
+    links = [link for link in maybe if exchange.plan.of(link.kind).step.itself and link not in anew]
+    found = exchange.find(links)
+    absent = [link for link in links if link not in found]
+    journal.looked({link: exchange.judge.seen(records[link.table, link.key], link) for link in absent})
+    for link, x in found.items():
         m = records[link.table, link.key]
         keyed = exchange.judge.keys(x)
         notes.check_subject(link, keyed)
@@ -81,7 +94,11 @@ def _formers(exchange: Exchange, changed: Set[Link]) -> Iterator[Decision]:
             yield blocked(link, "stands on the server in a form that is not ours")
         elif now := still(then.row, m, link):
             decision = _decide(exchange, now, x)
-            if decision.write:
+            if decision.outcome in ("changed", "unchanged"):
+                decision = replace(decision, base={**(decision.base or {}), **exchange.judge.seen(m, link)})
+            if decision.outcome == "unchanged":
+                journal.agree([decision])
+            else:
                 yield decision
         else:
             make = partial(no_longer, link=link, clinic=clinic)

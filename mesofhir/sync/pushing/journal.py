@@ -15,10 +15,10 @@ from mesofhir.fhir.references import literals
 from mesofhir.mapping import Link, Made
 from mesofhir.server import Server
 from mesofhir.sync.deciding.change import is_taken_back
-from mesofhir.sync.deciding.decision import MADE, MARKS, Decision
+from mesofhir.sync.deciding.decision import MADE, MARKS, NOW, Decision
 from mesofhir.sync.deciding.former import said
 from mesofhir.sync.deciding.merge import Tokens, same
-from mesofhir.sync.ledger.ledger import OPEN, Entry, Ledger, settled
+from mesofhir.sync.ledger.ledger import OPEN, Entry, Ledger, settled, undone
 from mesofhir.sync.pushing.notes import Notes
 from mesofhir.sync.sending.finder import Finder
 from mesofhir.sync.sending.writes import Sent, Write, version_of
@@ -65,7 +65,7 @@ class LedgerJournal:
     def base(self, link: Link) -> Tokens | None:
         """What both sides said when they last met; None if nobody knows."""
         e = self.entries.get(link)
-        return None if e is None else e.base
+        return None if e is None or e.base is None else {name: t for name, t in e.base.items() if name != NOW}
 
     def trusted(self) -> bool:
         """Is the server the one that the ledger knows? Its patients say so."""
@@ -109,18 +109,21 @@ class LedgerJournal:
             e = self.entries[link]
             x = self.current(link, e.id) if e.id else found.get(link)
             if x is not None and self._says(link, x, e):
-                now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x), base=e.sought)
+                now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x), base=_proven(e))
             elif x is not None and not e.id:  # it is there, and says something else by now
                 now[link] = settled(e, "done", id=str(x["id"]), version=version_of(x))
             elif again and (e.id or (guarded and e.step != UNGUARDED) or _long_ago(e)):
-                now[link] = settled(e, "done") if e.id else None
+                now[link] = undone(e) if e.id else None
             else:
                 out.append(link)
         self.remember(now)
         return out
 
     def _says(self, link: Link, x: Resource, e: Entry) -> bool:
-        """Does it say what was sent?"""
+        """Does it say what was sent? A version that was there before says so by chance: of a key that is corrected,
+        say, no value changes."""
+        if e.id and version_of(x) == e.version:
+            return False
         if e.method == "withdraw":
             return is_taken_back(x)
         m = self._of.get(link)
@@ -166,8 +169,9 @@ class LedgerJournal:
             guarded = step if w.method == "update" or w.link.kind not in blind else UNGUARDED
             method = "withdraw" if d.outcome == "withdrawn" else w.method
             now[w.link] = replace(
-                e, state="pending", sought=d.base, method=method, step=guarded, id=w.id, patient=e.patient or self.whose
-            )
+                e, state="pending", sought=d.base, method=method, step=guarded, id=w.id, version=w.version,
+                patient=e.patient or self.whose,
+            )  # fmt: skip
         self.remember(now)
 
     def record(self, sent: Sequence[Sent]) -> None:
@@ -188,7 +192,7 @@ class LedgerJournal:
             elif s.fate == "refused":
                 now[link] = settled(known, "refused")
             elif e is not None:
-                now[link] = settled(e, "done") if e.id else None
+                now[link] = undone(e) if e.id else None
         self.remember(now)
 
     def _note(self, s: Sent) -> None:
@@ -223,6 +227,15 @@ class LedgerJournal:
         """Remember what was not known so already."""
         self.remember({link: e for link, e in entries.items() if self.entries.get(link) != e})
 
+    def looked(self, absent: Mapping[Link, Tokens]) -> None:
+        """What is known to have stood there was looked for, and is not there any more.
+
+        :param absent: with what the ledger is to hold of it now (:meth:`Judge.seen`)
+        """
+        known = {link: self.entries[link] for link in absent if link in self.entries}
+        bases = {link: {**e.base, **absent[link]} for link, e in known.items() if e.base is not None}
+        self.refresh({link: replace(known[link], base=base) for link, base in bases.items()})
+
     def adopt(self, patient: str) -> None:
         """What was known as another patient's is this one's.
 
@@ -247,6 +260,12 @@ class LedgerJournal:
                 self.entries.pop(link, None)
             else:
                 self.entries[link] = e
+
+
+def _proven(e: Entry) -> Tokens | None:
+    """What both sides say, when a change is seen to have arrived: the values. What follows from other records is
+    looked at by the next push."""
+    return e.sought if not e.id or e.sought is None else {n: t for n, t in e.sought.items() if n != MADE}
 
 
 def _long_ago(e: Entry) -> bool:

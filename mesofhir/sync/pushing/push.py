@@ -50,7 +50,7 @@ class Options:
     :param side: whose value stands where both sides changed it: ``ours`` or ``theirs``; "": it is left, and told
     :param moved: records may go to another patient: what stands there is marked ``entered-in-error``
     :param rekeyed: did the clinic correct keys? None: nobody said, and a history where it seems so is stopped
-    :param resume: leave out what the run that was interrupted came past
+    :param resume: leave out what the run that was interrupted has done
     :param ledger: what is known of the server; without one it is known for this run only
     :param stop: asked before each history: once it says yes, none is begun any more, and the run can be resumed
     """
@@ -161,7 +161,11 @@ class _Run:
     def people(self) -> People:
         options, create = self.options, self.options.create_people and not self.options.withdraw
         how = (self.server, self.clinic, self.plan)
-        return People(*how, options.match_systems, create, options.dry_run, options.witness)
+        return People(*how, options.match_systems, create, options.dry_run, options.witness, self._before)
+
+    def _before(self, link: Link) -> str:
+        """What the server called somebody when the ledger last heard of them."""
+        return next((e.id for e in self.ledger.known([link]).values()), "")
 
     def begin(self) -> None:
         """:raises UsageError: there is nothing to resume"""
@@ -182,7 +186,7 @@ class _Run:
         if item.history is None:
             raise ValueError("an item without a history cannot be pushed")
         check_destination(self.server.url, item.history)
-        said = encode(plain(item.history)).decode()
+        said = f"{'withdraw' if self.options.withdraw else 'push'} {encode(plain(item.history)).decode()}"
         resumed = self.options.resume and self.ledger.was_handled(item.history.key, said)
         if item is not given and not resumed:
             item.locate = lambda fault: f"history {given.key}: {fault.path}"  # type: ignore[union-attr]
@@ -267,7 +271,7 @@ class _Run:
             result.exit_code = max(why.exit_code, NotAllDone.exit_code)
         for m in made:
             result.outcomes.setdefault(m.link, "refused")
-        if result.code in (0, NotAllDone.exit_code) and not options.dry_run and not self.failed:
+        if result.code == 0 and not options.dry_run and not self.failed:
             self._handled(work)
         return result
 

@@ -14,8 +14,8 @@ from mesofhir.formats import Item
 from mesofhir.mapping import Clinic, Link
 from mesofhir.server import Server
 from mesofhir.sync.deciding.former import all_kinds
-from mesofhir.sync.ledger.ledger import OPEN, Entry, Ledger, settled
-from mesofhir.sync.planning.plan import Plan
+from mesofhir.sync.ledger.ledger import OPEN, Entry, Ledger, undone
+from mesofhir.sync.planning.plan import PEOPLE, Plan
 from mesofhir.sync.pushing.exchange import Exchange
 from mesofhir.sync.report import Result
 from mesofhir.sync.sending.finder import Finder
@@ -79,7 +79,10 @@ def resolve(
         exchange.journal.entries |= entries
         yield from _open(exchange, waiting, ask)
         if gone:
-            yield from _gone(exchange, [link for link, e in entries.items() if e.id and link not in waiting], ask)
+            persons = ledger.known(m.link for m in made if m.link.kind in PEOPLE)
+            exchange.journal.entries |= persons
+            known = {**persons, **entries}
+            yield from _gone(exchange, [link for link, e in known.items() if e.id and link not in waiting], ask)
 
 
 def _open(exchange: Exchange, waiting: list[Link], ask: Callable[[Question], Answer]) -> Iterator[Settled]:
@@ -111,6 +114,6 @@ def _answered(exchange: Exchange, question: Question, ask: Callable[[Question], 
     if ask(question) == "keep":
         return Settled(question.link, "kept")
     e = question.entry
-    kept = settled(e, "done") if e.id and e.state in OPEN else None  # an update: what stood there is known
+    kept = undone(e) if e.id and e.state in OPEN else None  # an update: what stood there is known
     exchange.ledger.write({question.link: kept})
     return Settled(question.link, "forgotten")

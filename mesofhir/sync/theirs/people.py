@@ -8,7 +8,7 @@ person, and only those.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,7 +20,7 @@ from mesofhir.server import EntryResult, Server, TooLarge, TransactionFailed, id
 from mesofhir.sync.planning.plan import PEOPLE, Plan, Step
 from mesofhir.sync.report import Outcome
 from mesofhir.sync.sending.carrier import Carried, carry
-from mesofhir.sync.sending.finder import AT_ONCE, NoSuchSearch, chunks, searched
+from mesofhir.sync.sending.finder import AT_ONCE, NoSuchSearch, chunks, named, searched
 from mesofhir.sync.sending.writes import Witness, unwitnessed, version_of
 
 TRIES: Final = 3
@@ -46,6 +46,7 @@ class People:
     :param create: make those whom the EHR does not have
     :param dry: tell who would be made, and make nobody
     :param witness: is given each of those whom we made
+    :param before: the id of somebody whom we met here before; "": nobody whom we know
     :ivar wanted: those who would be
     """
 
@@ -56,6 +57,7 @@ class People:
     create: bool = False
     dry: bool = False
     witness: Witness = unwitnessed
+    before: Callable[[Link], str] = lambda link: ""
     wanted: set[Link] = field(default_factory=set)
     found: dict[Link, Resource] = field(default_factory=dict)
     failed: dict[Link, MesofhirError] = field(default_factory=dict)
@@ -73,6 +75,9 @@ class People:
             some = self._open(m for m in new.values() if m.link.kind == kind)
             if not self._looked_for(some, kind):
                 continue
+            for m in self._open(some) if self._makes(kind) else ():
+                if logical := self.before(m.link):
+                    self._meet_again(m, logical)
             if self.dry and self._makes(kind):
                 self.wanted |= {m.link for m in self._open(some)}
             for _ in range(TRIES if self._makes(kind) else 0):
@@ -212,6 +217,21 @@ class People:
             )
         elif matches:
             self.found[m.link] = matches[0]
+
+    def _meet_again(self, m: Made, logical: str) -> None:
+        """Whoever was here before, and no search finds, is not made anew: the EHR has deleted them, or taken the
+        identifiers away. (Or its index is behind.)"""
+        there = named(self.server, m.link.kind, [logical], alone=self.plan.of(m.link.kind).able.offers("read"))
+        x = next((x for x in there if x.get("id") == logical), None)
+        if x is not None and _identifiers(x) & set(self.identifiers(m)):
+            self._judge(m, [x])
+            return
+        name = f"{m.link.kind}/{logical}"
+        helps = "`mesofhir ledger resolve --gone` forgets who is to be made anew"
+        why = f"{name} was deleted on the server since; nobody is made in its place. {helps}"
+        if x is not None:
+            why = f"{name} carries none of the identifiers any more; give it one of them, or state one that it has"
+        self._fail(m.link, why, (m.link,))
 
     # --- making -------------------------------------------------------------------------------------------
 
