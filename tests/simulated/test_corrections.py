@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.simulated.declared import statement
 from tests.simulated.engine import Kind, Simulated
 from tests.simulated.harness import CLINIC, of_kind, push, running
 from tests.simulated.test_cut_off import moving, session
-from tests.simulated.vendors import HAPI, OURS
+from tests.simulated.vendors import HAPI, OURS, PUBLIC
 
 NO_CHANGES = Kind(
     "no changes",
@@ -164,3 +165,22 @@ def test_a_patient_whose_identifiers_were_taken_away_is_not_made_twice() -> None
         assert result.code == 4
         assert "none of the identifiers" in result.stopped
         assert len(sim.all("Patient")) == 1
+
+
+# --- foretold -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "ledger lost"])
+def test_what_refers_to_what_would_be_made(lost: bool) -> None:
+    """It was refused, and referred to by identifier alone; a dry run sees that the others will change."""
+    refusing = replace(PUBLIC["azure-like"], refuses=no_conditions, refusal=(403, "forbidden"))
+    with remembering(refusing) as (sim, server, ledger):
+        [first] = push(server, rich(), ledger=ledger)
+        assert of_kind(first, "Condition") == {"refused"}
+        sim.kind = PUBLIC["azure-like"]
+        [result] = twice(server, rich(), ledger=Ledger(None, server.url, CLINIC.namespace) if lost else ledger)
+        assert (of_kind(result, "Condition"), of_kind(result, "CarePlan")) == ({"created"}, {"changed", "unchanged"})
+
+
+def no_conditions(x: dict[str, Any]) -> str:
+    return "not allowed" if x["resourceType"] == "Condition" else ""

@@ -121,12 +121,12 @@ def offer(exchange: Exchange, items: Sequence[Made], anew: Set[Link]) -> list[He
 def _foretell(exchange: Exchange, link: Link) -> None:
     """What a push would do about what a search has not found, or could not look for."""
     notes, finder = exchange.notes, exchange.finder
-    if finder.searches(link.kind):
-        notes.note(link, "created")
-    elif link in exchange.journal.entries and not finder.shows(link.kind):
+    if not finder.searches(link.kind) and link in exchange.journal.entries and not finder.shows(link.kind):
         notes.tell(unseen(link))
-    else:
-        notes.note(link, "created")
+        return
+    notes.note(link, "created")
+    notes.expect(link)
+    if not finder.searches(link.kind):
         why = f"if it is not there: the server offers no search of {link.kind}, and only the push will tell"
         notes.remark(link, "created", why)
 

@@ -66,6 +66,12 @@ class Notes:
         if link in self.handles:
             self.names[self.handles[link]] = theirs
 
+    def expect(self, link: Link) -> None:
+        """What a dry run does not make is there for those who refer to it, by our own name: so they are seen to
+        change."""
+        self.names[self.handles[link]] = self.handles[link]
+        self.targets[self.handles[link]] = link
+
     def check_subject(self, link: Link, x: Resource) -> None:
         """:raises Moved: the resource belongs to another patient"""
         subject = x.get("subject") or x.get("patient") or {}
