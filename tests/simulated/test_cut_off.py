@@ -55,6 +55,9 @@ CORRECTIONS = {
     "only planned": Correction([session(start="2026-03-02")], [session(status="planned")], {}),
     "keys": Correction([small()], [rekeyed(small(), NEW)], {"rekeyed": True}),
     "the patient's key": Correction([small()], [rekeyed(small(), {("patients", "P1"): "P9"})], {"rekeyed": True}),
+    "a key, and the patient's": Correction(
+        [small()], [rekeyed(small(), {("conditions", "P1-C"): "C", ("patients", "P1"): "P9"})], {"rekeyed": True}
+    ),
     "keys, and another patient's": Correction(
         [small("P1"), small("P2")], moving(rekeyed(small("P1"), NEW), small("P2")), {"rekeyed": True, "moved": True}
     ),

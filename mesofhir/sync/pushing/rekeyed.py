@@ -127,7 +127,7 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
     """
     journal, ledger = exchange.journal, exchange.ledger
     out = Keys(exchange.clinic, ledger)
-    before = _people(exchange, items, out, rekeyed)
+    before, stated = _people(exchange, items, out, rekeyed)
     mine = {ledger.record(m.link.table, m.link.key) for m in exchange.made}
     known = {name: e for patient in (journal.whose, *before) for name, e in ledger.of(patient, but=mine).items()}
     rows = {name: e for name, e in known.items() if name[1] not in PEOPLE}
@@ -138,7 +138,8 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
     if rekeyed is not False:
         _records(exchange, items, out, {n: e for n, e in rows.items() if n[0] not in out.now}, rekeyed)
     out.old |= {name for name in rows if name[0] in out.now}
-    for patient in {rows[name].patient for name in out.old & rows.keys()} - {journal.whose}:
+    # last: what a record said under the other key of the patient is compared as that one's
+    for patient in stated | {rows[name].patient for name in out.old & rows.keys()} - {journal.whose}:
         journal.adopt(patient)
         before.discard(patient)
     left = {
@@ -155,11 +156,13 @@ def keys(exchange: Exchange, items: Sequence[Made], rekeyed: bool | None) -> Key
 # --- people -------------------------------------------------------------------------------------------------
 
 
-def _people(exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool | None) -> set[str]:
+def _people(
+    exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool | None
+) -> tuple[set[str], set[str]]:
     """A person whom the ledger knows under another key is the same on the server.
 
     :returns: other keys of the patient, as the ledger calls them: one that the clinic corrected together with those of
-        all records, or one under which it knows the person as well
+        all records, or one under which it knows the person as well; and those of them whose records are stated
     :raises Rekeyed: the key of the patient changed, and nobody said so
     """
     journal, ledger, before = exchange.journal, exchange.ledger, set[str]()
@@ -180,9 +183,7 @@ def _people(exchange: Exchange, items: Sequence[Made], out: Keys, rekeyed: bool 
         )
     if rekeyed:  # first of all: cut off after it, the patient is found by the new key
         _patient(exchange, out)
-    for patient in {others[link].patient for link in theirs}:
-        journal.adopt(patient)
-    return before
+    return before, {others[link].patient for link in theirs}
 
 
 def _patient(exchange: Exchange, out: Keys) -> None:
