@@ -267,6 +267,54 @@ def test_whoever_was_made_is_told_so_though_another_is_not_settled() -> None:
         assert (of_kind(result, "Practitioner"), sim.writes) == ({"created"}, ["POST Practitioner"])
 
 
+def test_what_was_made_of_a_window_that_is_stopped_is_told() -> None:
+    """Practitioners cannot be asked for, patients were made before that."""
+    with running(odd("forbidden")) as (sim, server):
+        search = sim._search
+
+        def forbidden(kind: str, asked: Any) -> Any:
+            if kind == "Practitioner":
+                raise Refusal(403, "not yours", "forbidden")
+            return search(kind, asked)
+
+        sim._search = forbidden  # type: ignore[method-assign]
+        result = pushed(server, rich())
+        assert (result.code, of_kind(result, "Patient"), of_kind(result, "Goal")) == (5, {"created"}, {"refused"})
+
+
+def test_what_no_longer_carries_our_identifier_is_not_called_absent() -> None:
+    """An EHR took our identifier away: what the ledger knows by its id stands there, and is in force."""
+    with running(odd("whole")) as (sim, server), Ledger(None, server.url, CLINIC.namespace) as ledger:
+        pushed(server, rich(), ledger=ledger)
+        [goal] = sim.all("Goal")
+        sim.store.put("Goal", goal["id"], {k: v for k, v in goal.items() if k != "identifier"})
+        for dry in (True, False):
+            result = pushed(server, rich(), ledger=ledger, withdraw=True, dry_run=dry)
+            assert (of_kind(result, "Goal"), of_kind(result, "CarePlan")) == ({"blocked"}, {"withdrawn"})
+            [why] = [r.text for r in result.remarks if r.link.kind == "Goal"]
+            assert (result.code, "no longer carries our identifier" in why) == (4, True)
+
+
+def test_a_dry_run_where_nothing_can_be_searched_but_of_a_patient() -> None:
+    """Of a patient who is not there yet nothing can be looked for; a push finds nothing there either."""
+    whole = statement(dict.fromkeys(OURS, ALL), **WHOLE | {"conditionalCreate": False})
+    with running(Kind("patient needed", whole)) as (sim, server):
+        search = sim._search
+
+        def of_a_patient(kind: str, asked: Any) -> Any:
+            if kind not in PEOPLE and not {"patient", "_id"} & dict(asked).keys():
+                raise Refusal(400, "patient is required", "required")
+            return search(kind, asked)
+
+        sim._search = of_a_patient  # type: ignore[method-assign]
+        foretold = pushed(server, rich(), dry_run=True)
+        [why] = {r.text for r in foretold.remarks if r.link.kind == "Goal"}
+        assert "only the push will tell" in why
+        result = pushed(server, rich())
+        assert (result.code, set(became(result))) == (0, {"created"})
+        assert foretold.outcomes == result.outcomes
+
+
 NO_PATIENTS = {
     "no search": {"type": "Patient", "interaction": [{"code": "read"}, {"code": "create"}], "conditionalCreate": True},
     "no search by identifier": {

@@ -87,6 +87,9 @@ def _formers(exchange: Exchange, changed: Set[Link], anew: Set[Link]) -> Iterato
     for link, x in found.items():
         m = records[link.table, link.key]
         keyed = exchange.judge.keys(x)
+        if clinic.link_of(keyed) != link:
+            yield blocked(link, "no longer carries our identifier")
+            continue
         notes.check_subject(link, keyed)
         notes.call(link, x)
         then = said(keyed, m, link)

@@ -95,7 +95,8 @@ class Exchange:
                 continue
             if theirs is None:
                 instead: Outcome = "named" if needed else "absent"
-                self.notes.note(m.link, "created" if m.link in self.people.wanted else instead)
+                if not unsettled or m.link in self.people.wanted:
+                    self.notes.note(m.link, "created" if m.link in self.people.wanted else instead)
                 if needed and m.link == self.notes.patient and m.link not in self.people.wanted:
                     why = f"{self.plan.patientless}; the file says by identifier who it is"
                     self.notes.remark(m.link, "named", why)
@@ -117,7 +118,7 @@ class Exchange:
 
     def find(self, links: Iterable[Link]) -> dict[Link, Resource]:
         """What the server holds of these: as a search finds it, and by its id what the ledger knows and no search
-        shows: there may be none, or an index that is behind.
+        shows: there may be none, or an index that is behind, or it carries our identifier no longer.
 
         :raises Doubled: it holds one of them twice
         """
@@ -125,7 +126,7 @@ class Exchange:
         found = self.finder.only(links, self.notes.subject)
         hidden = [link for link in links if link in known and link not in found and self.finder.shows(link.kind)]
         named = {link: self.journal.current(link, known[link].id) for link in hidden}
-        return found | {link: x for link, x in named.items() if x and self.clinic.link_of(x) == link}
+        return found | {link: x for link, x in named.items() if x}
 
     # --- change -------------------------------------------------------------------------------------------
 

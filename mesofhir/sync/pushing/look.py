@@ -12,6 +12,7 @@ from mesofhir.sync.deciding.decision import Decision, Judge, blocked
 from mesofhir.sync.deciding.merge import same
 from mesofhir.sync.pushing.exchange import Exchange
 from mesofhir.sync.pushing.notes import listed
+from mesofhir.sync.sending.finder import NoSuchSearch
 from mesofhir.sync.sending.writes import Write
 
 FEW: Final = 3
@@ -97,10 +98,10 @@ def offer(exchange: Exchange, items: Sequence[Made], anew: Set[Link]) -> list[He
     known = {link for link, e in journal.entries.items() if e.id}
     waiting = {m.link: m for m in items if m.link not in known and not _stands(exchange, m)}
     if exchange.dry:
-        found = exchange.find(waiting.keys() - anew)
+        found, hidden = _looked_for(exchange, waiting.keys() - anew)
         held = [(waiting[link], x) for link, x in found.items()]
         for link in waiting.keys() - found.keys():
-            _foretell(exchange, link)
+            _foretell(exchange, link, hidden)
         waiting = {}
     while waiting:
         sent = exchange.deliver([_create(m, exchange.clinic, exchange.judge) for m in waiting.values()])
@@ -118,16 +119,32 @@ def offer(exchange: Exchange, items: Sequence[Made], anew: Set[Link]) -> list[He
     return held
 
 
-def _foretell(exchange: Exchange, link: Link) -> None:
+def _looked_for(exchange: Exchange, links: Set[Link]) -> tuple[dict[Link, Resource], set[str]]:
+    """What a dry run finds; and the types that a server cannot be searched for without a patient, of one who is not
+    there yet: a push has made that patient by then."""
+    if exchange.notes.subject:
+        return exchange.find(links), set()
+    found: dict[Link, Resource] = {}
+    hidden: set[str] = set()
+    for kind in sorted({link.kind for link in links}):
+        try:
+            found |= exchange.find({link for link in links if link.kind == kind})
+        except NoSuchSearch:
+            hidden.add(kind)
+    return found, hidden
+
+
+def _foretell(exchange: Exchange, link: Link, hidden: Set[str]) -> None:
     """What a push would do about what a search has not found, or could not look for."""
     notes, finder = exchange.notes, exchange.finder
-    if not finder.searches(link.kind) and link in exchange.journal.entries and not finder.shows(link.kind):
+    if link in exchange.journal.entries and not finder.shows(link.kind):
         notes.tell(unseen(link))
         return
     notes.note(link, "created")
     notes.expect(link)
-    if not finder.searches(link.kind):
-        why = f"if it is not there: the server offers no search of {link.kind}, and only the push will tell"
+    if link.kind in hidden or not finder.searches(link.kind):
+        lacking = f"no search of {link.kind}" + (" without a patient" if link.kind in hidden else "")
+        why = f"if it is not there: the server offers {lacking}, and only the push will tell"
         notes.remark(link, "created", why)
 
 

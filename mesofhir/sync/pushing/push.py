@@ -233,11 +233,14 @@ class _Run:
         return [x for x in people if always or self.clinic.link_of(x) is None]
 
     def stopped(self, window: list[_Work], why: MesofhirError) -> Iterator[Result]:
-        """A search for people, say, failed: that stops those who were looked for, and no others."""
+        """A search for people, say, failed: that stops those who were looked for, and no others. Who was made before
+        it is told as that."""
+        there = self.people.found if "people" in vars(self) else {}  # of a server that is not spoken to, nobody
         for work in window:
             if not work.result.resumed:
                 work.result.stopped, work.result.exit_code = str(why), why.exit_code
-                work.result.outcomes.update((m.link, "refused") for m in work.made)
+                made = {m.link: self.people.became(m.link) for m in work.made if m.link in there}
+                work.result.outcomes.update((m.link, made.get(m.link, "refused")) for m in work.made)
             yield work.result
 
     def one(self, work: _Work) -> Result | None:

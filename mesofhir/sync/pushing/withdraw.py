@@ -31,6 +31,9 @@ def withdraw(exchange: Exchange) -> None:
             _absent(exchange, link)
         standing = {}
         for link, x in found.items():
+            if exchange.clinic.link_of(x) != link:
+                notes.tell(blocked(link, "no longer carries our identifier"))
+                continue
             notes.check_subject(link, x)
             notes.call(link, x)
             if is_withdrawn(x):
