@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from mesofhir.errors import UsageError
@@ -84,11 +84,13 @@ class Address:
     """The base URL of a FHIR server, checked.
 
     :param url: without a trailing slash
+    :param slash: it was given with one, and so it is asked itself: some proxies redirect from the one to the other
     """
 
     url: str
     origin: Origin
     path: str
+    slash: bool = field(default=False, compare=False)
 
     @classmethod
     def parse(cls, url: str, *, allow_http: bool = False) -> Address:
@@ -120,7 +122,7 @@ class Address:
             raise UsageError(
                 f"{origin} is plain http: everybody on the way reads it; use https, or --allow-http"
             )
-        return cls(f"{origin}{path}", origin, path)
+        return cls(f"{origin}{path}", origin, path, match["path"].endswith("/"))
 
     @property
     def loopback(self) -> bool:
@@ -138,6 +140,8 @@ class Address:
         :raises UsageError: the path leads elsewhere (our caller's mistake; links of servers go through
             :meth:`follow`)
         """
+        if not path:
+            return f"{self.url}/" if self.slash else self.url
         absolute = "://" in path.split("?", 1)[0]
         url = path if absolute else f"{self.url}/{path.lstrip('/')}".rstrip("/")
         if not self.holds(url):

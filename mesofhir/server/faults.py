@@ -125,11 +125,13 @@ def _joined(url: str, location: str | None) -> str:
 
 def elsewhere(status: int, url: str, location: str | None, *, sent: bool) -> Fault:
     """A redirect that is not followed: of a write, or to somebody else. Only its origin is named."""
-    found = link(_joined(url, location))
+    target = _joined(url, location)
+    found = link(target)
     where = str(found.origin) if found else "an address that is none"
+    slash = ", with the slash at its end" if target == f"{url}/" else ""
     return Fault(
         f"it redirects ({status}) to {where}, and neither credentials nor data are carried there; "
-        "if that is the server, give the base URL that it has there",
+        f"if that is the server, give the base URL that it has there{slash}",
         final=True,
         sent=sent,
         kind=f"{status} redirect",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mesofhir.errors import NotAuthorised, Refused, UnknownOutcome, Unreachable
-from mesofhir.server import Auth, Basic, Bearer, Retry, from_file
+from mesofhir.server import Auth, Basic, Bearer, Retry, Server, from_file
 from tests.faults.fault_server import (
     FEW,
     PATIENT,
@@ -299,6 +299,23 @@ def test_a_read_is_redirected_at_home_with_its_credentials() -> None:
     with against(behave, auth=Bearer("s3cret")) as (server, fhir):
         assert fhir.read("Patient", "1").status == 200
         assert [each.headers.get("Authorization") for each in server.requests] == ["Bearer s3cret"] * 2
+
+
+def test_a_base_that_is_asked_with_a_slash_at_its_end() -> None:
+    """As some proxies have it (nginx, where a location ends so): told, and asked so where it is given so."""
+    done = {"resourceType": "Bundle", "type": "transaction-response", "entry": [{"response": {"status": "201"}}]}
+
+    def behave(exchange: Exchange) -> None:
+        here = exchange.path == "/fhir"
+        exchange.answer(*((301, b"") if here else (200, done)), **({"Location": "/fhir/"} if here else {}))
+
+    entry = {"resource": PATIENT, "request": {"method": "POST", "url": "Patient"}}
+    with against(behave) as (server, fhir):
+        with pytest.raises(Unreachable, match="give the base URL that it has there, with the slash at its end"):
+            fhir.bundle([entry])
+        with Server(f"{fhir.url}/") as slashed:
+            assert (slashed.url, slashed.bundle([entry])[0].status) == (fhir.url, 201)
+        assert [each.path for each in server.requests] == ["/fhir", "/fhir/"]
 
 
 def test_a_circle_of_redirects_ends() -> None:
