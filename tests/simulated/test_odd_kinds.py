@@ -295,6 +295,24 @@ def test_what_no_longer_carries_our_identifier_is_not_called_absent() -> None:
             assert (result.code, "no longer carries our identifier" in why) == (4, True)
 
 
+def test_a_withdrawal_that_a_server_undoes_is_not_told_as_done() -> None:
+    """It has a rule for the status of a Condition, and answers with what it made of ours."""
+    whole = statement(dict.fromkeys(OURS, ALL), **WHOLE | {"system": []})
+    with running(Kind("provisional", whole)) as (sim, server):
+        pushed(server, rich())
+        put = sim.store.put
+        system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+        status = {"coding": [{"system": system, "code": "provisional"}]}
+
+        def ruled(kind: str, id_: str, x: Any) -> Any:
+            return put(kind, id_, x | ({"verificationStatus": status} if kind == "Condition" else {}))
+
+        sim.store.put = ruled  # type: ignore[method-assign]
+        result = pushed(server, rich(), withdraw=True)
+        assert (result.code, of_kind(result, "Condition"), of_kind(result, "Goal")) == (4, {"blocked"}, {"withdrawn"})
+        assert all("in force still" in r.text for r in result.remarks if r.link.kind == "Condition")
+
+
 def test_a_dry_run_where_nothing_can_be_searched_but_of_a_patient() -> None:
     """Of a patient who is not there yet nothing can be looked for; a push finds nothing there either."""
     whole = statement(dict.fromkeys(OURS, ALL), **WHOLE | {"conditionalCreate": False})

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from mesofhir.errors import MesofhirError, UnknownOutcome
 from mesofhir.fhir.picture import changes
+from mesofhir.fhir.withdrawal import is_withdrawn
 from mesofhir.mapping import Clinic, Link, Made
 from mesofhir.server import Server, Settled
 from mesofhir.sync.deciding.decision import Decision, Judge, blocked
@@ -147,7 +148,7 @@ class Exchange:
             self.journal.find_lost([s.write.link for s in sent if s.fate == "unknown"])
             for s in sent:
                 if s.fate in ("updated", "unknown"):
-                    self.notes.tell(waiting[s.write.link])
+                    self.notes.tell(_came_to(waiting[s.write.link], s))
                 if s.fate == "updated" and s.version == s.write.version:
                     self.notes.remark(s.write.link, "server", "the server made no new version of what was changed")
                 if s.fate == "updated" and (theirs := written_over(self.server, self.plan.of(s.write.link.kind), s)):
@@ -179,6 +180,13 @@ class Exchange:
                 raise error
             self.notes.remark(s.write.link, "refused", str(error))
         return sent
+
+
+def _came_to(d: Decision, s: Sent) -> Decision:
+    """What was decided, or what a server has made of it that undoes a withdrawal."""
+    if d.outcome == "withdrawn" and s.resource is not None and not is_withdrawn(s.resource):
+        return blocked(d.link, "the server has taken the withdrawal, and what it holds is in force still")
+    return d
 
 
 def _element(path: str) -> str:
