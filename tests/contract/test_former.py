@@ -72,6 +72,20 @@ CHANGES: dict[str, tuple[Tree, Tree, set[str], set[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("statuses", [("planned", "done"), ("done", "planned"), ("planned", "entered-in-error")])
+def test_what_names_the_record_names_what_it_is_now(place: Place, statuses: tuple[str, str]) -> None:
+    """A finding of a booked session, which then takes place: the finding does not lose its session."""
+    for status in statuses:
+        tree = session(status=status)
+        tree["findings"] = [{"key": "P1-F", "kind": "thrombocytopenia", "session": "P1-X", "cycle": "P1-Y"}]
+        result = place.pushed(tree)
+        [item] = place.pull()
+        assert item.history is not None, item.faults
+        equal(history(tree), item.history)
+        assert said(result, "kept") + said(result, "replaced") == []
+    assert set(outcomes(place.pushed(tree))) <= {"found", "unchanged"}
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_it_was_is_withdrawn_and_can_be_again(place: Place, name: str) -> None:
     before, after, gone, new = CHANGES[name]

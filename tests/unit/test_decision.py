@@ -135,6 +135,18 @@ def test_the_skin_follows_the_site_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(("kind", "table"), [("AllergyIntolerance", "allergies"), ("Condition", "conditions")])
+def test_what_the_ehr_has_withdrawn_is_not_rewritten_for_nothing(kind: str, table: str) -> None:
+    """A clinicalStatus has no place beside entered-in-error (con-5, ait-2); the clinic has changed nothing."""
+    tree = rich()
+    record(tree, table).update(status="active", certainty="confirmed")
+    m = made(tree, kind, table)
+    assert "clinicalStatus" in m.resource
+    d, _, _ = decided(m, m, lambda x: x["verificationStatus"]["coding"][0].update(code="entered-in-error"))
+    assert (d.outcome, d.write) == ("unchanged", None)
+    assert {r.kind for r in d.remarks} == {"kept"}
+
+
+@pytest.mark.parametrize(("kind", "table"), [("AllergyIntolerance", "allergies"), ("Condition", "conditions")])
 def test_a_clinical_status_that_we_do_not_know_is_left_and_told(kind: str, table: str) -> None:
     """Not even where nothing says how certain it is: it was taken for a withdrawn one, and its status went."""
     before, after = rich(), rich()

@@ -134,7 +134,7 @@ class Judge:
         if self._literally(m, x):
             return Decision(m.link, "unchanged", base={**(base or {}), **self.known(m)})
         then = self.keys(said_again(x, self.clinic) if is_taken_back(x) else x)
-        then = without(then, partial(self.leads_to, gone)) if gone else then
+        whole, then = then, without(then, partial(self.leads_to, gone)) if gone else then
         then, alone = completed(then, self._name), then
         if self.clinic.link_of(then) != m.link:
             return blocked(m.link, "no longer carries our identifier", base)
@@ -148,6 +148,8 @@ class Judge:
         if is_taken_back(x):  # what our own withdrawal took away, nobody else did
             before = base if base is not None else dict.fromkeys(theirs, UNSETTLED)
             base = {name: t for name, t in before.items() if name in theirs}
+        elif base and gone and (stood := self._said(m, whole)):  # nor what does not refer any more to what it was
+            base = {name: t for name, t in base.items() if stood.values.get(name) == found.values.get(name)}
         merged = merge(ours, base, theirs, found.unclear)
         merged = _computed(merged)
         conflicts = merged.of(Verdict.CONFLICT)
@@ -157,11 +159,14 @@ class Judge:
         overlay = _overlay(m, found, merged, self.hashes, gentle=self.side is not Verdict.OURS)
         new, doubts = m.put(then, overlay)
         sent = referring(new, self.names, self.ours)
+        if is_withdrawn(then) and then == x and not merged.of(Verdict.OURS):
+            sent = x  # what goes with a withdrawal (a clinicalStatus has no place beside it) is for who withdrew it
         replaced = set(changes(x, sent))
         left = [(path, why) for path, why in doubts if path not in replaced]
         final = said(sent, [overlay.shape], m.world)
         merged = _undone(m, merged, final)
-        remarks = [*self._told(m, found, merged, conflicts), *_more(m, final), *_gone_along(m, found, x, replaced)]
+        remarks = [*self._told(m, found, merged, conflicts), *_more(m, final)]
+        remarks += _gone_along(m, found, then, {*changes(then, sent)})
         remarks += [Remark(m.link, "left", why, path) for path, why in left]
         if then != alone:
             remarks.append(Remark(m.link, "linked", "referred by identifier alone to what is on the server by now"))
