@@ -232,7 +232,8 @@ def contested(sim: Simulated, server: Server, tree: Tree, ledger: Ledger, side: 
     assert sim.versions() == before
     result = push(server, tree, ledger=ledger, side=side)
     assert (dry.outcomes, dry.code, dry.stopped) == (result.outcomes, result.code, result.stopped)
-    open_ = {"conflict", "blocked"} & {*result.outcomes.values()}
+    told = {*result.outcomes.values()} | {r.kind for r in result.remarks}  # one field of what is changed otherwise, too
+    open_ = {"conflict", "blocked", "left"} & told
     assert (result.code == 4) == bool(open_ or result.stopped)
     assert not (side and "conflict" in open_)
     after = sim.versions()
