@@ -28,7 +28,7 @@ CONTESTED = ("correct", "correct", "add", "edit", "edit", "lose", "switch", "", 
 OURS_ALONE = frozenset(
     ("resourceType", "id", "meta", "text", "identifier", "reference", "type", "url", "system", "subject", "patient")
 )
-STEPS = ("correct", "correct", "add", "add", "lose", "push", "push", "withdraw", "switch", "key")
+STEPS = ("correct", "correct", "add", "add", "lose", "push", "push", "withdraw", "switch", "key", "grow")
 
 
 def push(server: Server, tree: Tree, **options: Any) -> Result:
@@ -45,11 +45,13 @@ def corrected(tree: Tree, other: Tree, chance: random.Random) -> Tree:
             return tree
         name = chance.choice(tables)
         record = chance.choice(list(records(new, name)))
-        columns = [c for c in TABLES[name].columns.values() if c.name not in ("key", "status", "unknown") and not c.to]
+        columns = [c for c in TABLES[name].columns.values() if c.name not in ("key", "unknown") and not c.to]
         column = chance.choice(columns)
         unknown = [n for n in record.get("unknown", ()) if n != column.name]
         record.pop(column.name, None)
         value = chance.choice([*records(other, name), {}]).get(column.name)
+        if column.name == "status":  # another one may make it another resource
+            value = chance.choice(column.choices)
         if value is not None:
             record[column.name] = value
         elif column.may_be_unknown and chance.random() < 0.5:
@@ -65,6 +67,25 @@ def corrected(tree: Tree, other: Tree, chance: random.Random) -> Tree:
         if not faults(after) and not graph(after, CLINIC).faults and plain(after) != plain(decode(tree)):
             return new
     return tree
+
+
+def grown(tree: Tree, other: Tree, chance: random.Random) -> Tree:
+    """A record more, with what stands in it."""
+    new = copied(tree)
+    tables = [t for t in TABLES["patients"].children if t != "practitioners" and other.get(t)]
+    if tables:
+        name = chance.choice(tables)
+        new.setdefault(name, []).append(apart(chance.choice(other[name]), name, f"{chance.randint(0, 10**6)}"))
+    after = decode(new)
+    return tree if faults(after) or graph(after, CLINIC).faults else new
+
+
+def apart(record: Tree, table: str, suffix: str) -> Tree:
+    """The record with keys that no other has, and without what it refers to."""
+    columns, children = TABLES[table].columns, TABLES[table].children
+    out = {k: v for k, v in record.items() if k in children or not columns[k].to}
+    out["key"] = f"{record['key'][:20].strip()} {suffix}"
+    return out | {t: [apart(x, t, suffix) for x in record[t]] for t in children if t in record}
 
 
 def copied(x: Any) -> Any:
@@ -156,6 +177,8 @@ def test_a_life(history: TreatmentHistory, other: TreatmentHistory, steps: list[
         for step in [*steps, "push"]:
             if step == "correct":
                 tree = corrected(tree, donor, chance)
+            elif step == "grow":
+                tree = grown(tree, donor, chance)
             elif step == "withdraw":
                 tree = withdrawn(tree, chance)
             elif step == "add" and any(kind not in PEOPLE for kind, _ in sim.store.held):
