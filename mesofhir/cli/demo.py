@@ -165,7 +165,7 @@ class Demo:
         items = list(iter_pull(self.server, self.clinic))
         histories = {i.history.key: i.history for i in items if i.history is not None}
         mapped, kept = len({link for i in items for link in i.sources}), sum(len(i.kept) for i in items)
-        notes = sorted({n.path for i in items for n in i.notes})
+        notes = sorted({f"{n.resource['resourceType']}{n.path[1:]}" for i in items for n in i.notes})
         self._tell("pull", f"{number(len(histories), 'history', 'histories')} of {mapped} resources, {kept} kept")
         self._more(f"in no record, and kept beside them: {', '.join(notes) or 'nothing'}")
         self._promise(not kept and any("note" in path for path in notes), "what no record holds is told")
