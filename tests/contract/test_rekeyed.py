@@ -7,6 +7,7 @@ import pytest
 
 from mesofhir.mapping import Link
 from mesofhir.records import TABLES, plain, sorted_by_key
+from mesofhir.sync import Result
 from tests.contract.harness import Place, bundles, named, outcomes, said
 from tests.contract.histories import Tree, history, record, records, rich, small
 from tests.contract.test_ledger import Cut
@@ -37,31 +38,41 @@ def as_pushed(tree: Tree) -> Any:
     return plain(sorted_by_key(history(tree)))
 
 
+def goes_by_new_keys(place: Place, tree: Tree) -> Result:
+    """The tree with other keys: nothing is sent until a person has said that they were corrected. What the dry run says
+    is what happens, and nothing is made.
+
+    :returns: what became of the first push, which was stopped
+    """
+    versions = place.versions()
+    stopped = place.push(tree)
+    assert (stopped.code, place.versions()) == (4, versions)
+    assert "--rekeyed" in stopped.stopped
+    dry = place.push(tree, rekeyed=True, dry_run=True)
+    assert (dry.code, place.versions()) == (0, versions)
+    result = place.pushed(tree, rekeyed=True)
+    assert dry.outcomes == result.outcomes
+    assert "created" not in outcomes(result)
+    assert pulled(place) == as_pushed(tree)
+    return stopped
+
+
 ALL = sorted({table for table in TABLES if table not in ("patients", "practitioners") and list(records(rich(), table))})
 
 
 @pytest.mark.parametrize("table", ALL)
 def test_a_record_goes_by_its_new_key(place: Place, table: str) -> None:
-    """Once a person has said so; until then nothing is sent. What the dry run says is what happens."""
     tree = rich()
     place.pushed(tree)
-    before, versions = standing(place), place.versions()
+    before = standing(place)
     old = next(records(tree, table))["key"]
     tree = rekeyed(tree, old, f"{old}-corrected")
-    stopped = place.push(tree)
-    assert (stopped.code, place.versions()) == (4, versions)
-    assert "--rekeyed" in stopped.stopped
+    stopped = goes_by_new_keys(place, tree)
     assert {key for _, key in named(stopped, "blocked")} == {f"{old}-corrected"}
-    dry = place.push(tree, dry_run=True, rekeyed=True)
-    assert (dry.code, place.versions()) == (0, versions)
-    result = place.pushed(tree, rekeyed=True)
-    assert dry.outcomes == result.outcomes
-    assert named(result, "created") == []
     after = {name: (t, key.removesuffix("-corrected")) for name, (t, key) in standing(place).items()}
     assert after == before
     assert (table, f"{old}-corrected") in standing(place).values()
     assert set(place.versions().values()) == {1, 2}
-    assert pulled(place) == as_pushed(tree)
     assert set(outcomes(place.pushed(tree))) == {"found", "unchanged"}
     place.lose_ledger()
     assert set(outcomes(place.pushed(tree))) == {"found", "unchanged"}
@@ -194,19 +205,11 @@ def test_a_patient_goes_by_the_new_key(place: Place, known: bool) -> None:
     if known:
         tree["identifiers"] = [{"system": f"{place.clinic.namespace}-ehr", "value": "E-1"}]
     place.pushed(tree)
-    versions, before = place.versions(), standing(place)
+    before = standing(place)
     other = tree | {"key": "P9"}
-    stopped = place.push(other)
-    assert (stopped.code, place.versions()) == (4, versions)
-    assert "--rekeyed" in stopped.stopped
-    dry = place.push(other, rekeyed=True, dry_run=True)
-    assert (dry.code, place.versions()) == (0, versions)
-    result = place.pushed(other, rekeyed=True)
-    assert dry.outcomes == result.outcomes
-    assert "created" not in outcomes(result)
+    goes_by_new_keys(place, other)
     assert standing(place).keys() == before.keys()
     assert ("patients", "P9") in standing(place).values()
-    assert pulled(place) == as_pushed(other)
     assert set(outcomes(place.pushed(other))) == {"found", "unchanged"}
     back = place.pushed(tree, rekeyed=True)
     assert "created" not in outcomes(back)
@@ -218,21 +221,12 @@ def test_a_patient_goes_by_the_new_key_with_all_that_there_is(place: Place) -> N
     tree = rich()
     tree["identifiers"] = [{"system": f"{place.clinic.namespace}-ehr", "value": "E-1"}]
     place.pushed(tree)
-    versions, before = place.versions(), standing(place)
-    other = tree
+    before, other = standing(place), tree
     for key in {r["key"] for table in TABLES if table != "practitioners" for r in records(tree, table)}:
         other = rekeyed(other, key, f"{key}-2")
-    stopped = place.push(other)
-    assert (stopped.code, place.versions()) == (4, versions)
-    assert "--rekeyed" in stopped.stopped
+    stopped = goes_by_new_keys(place, other)
     assert "another key of the same patient" in stopped.stopped
-    dry = place.push(other, rekeyed=True, dry_run=True)
-    assert (dry.code, place.versions()) == (0, versions)
-    result = place.pushed(other, rekeyed=True)
-    assert dry.outcomes == result.outcomes
-    assert "created" not in outcomes(result)
     assert standing(place).keys() == before.keys()
-    assert pulled(place) == as_pushed(other)
     again = place.pushed(other)
     assert (set(outcomes(again)), said_of(again, "unstated")) == ({"found", "unchanged"}, [])
 

@@ -2,6 +2,7 @@
 does must hold every time."""
 
 import random
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -12,7 +13,6 @@ from mesofhir.errors import InvalidInput
 from mesofhir.mapping import graph
 from mesofhir.records import TABLES, TreatmentHistory, decode, faults, plain, sorted_by_key
 from mesofhir.server import Server
-from mesofhir.sync import Options, Result, iter_push
 from mesofhir.sync.ledger.ledger import Ledger
 from mesofhir.sync.planning.plan import PEOPLE
 from tests.contract.histories import Tree, records
@@ -20,6 +20,7 @@ from tests.property.strategies import histories
 from tests.property.wire import at, places
 from tests.simulated.engine import Simulated
 from tests.simulated.harness import CLINIC, names, pull, rekeyed, running
+from tests.simulated.harness import pushed as push
 from tests.simulated.vendors import HAPI
 
 LIVES = settings(max_examples=12, phases=[Phase.explicit, Phase.reuse, Phase.generate])
@@ -31,15 +32,10 @@ OURS_ALONE = frozenset(
 STEPS = ("correct", "correct", "add", "add", "lose", "push", "push", "withdraw", "switch", "key", "grow")
 
 
-def push(server: Server, tree: Tree, **options: Any) -> Result:
-    [result] = iter_push([decode(tree)], server, CLINIC, Options(create_people=True, **options))
-    return result
-
-
 def corrected(tree: Tree, other: Tree, chance: random.Random) -> Tree:
     """Some field of some record says what another record's says, is unknown or cleared; the history is still valid."""
     for _ in range(30):
-        new = copied(tree)
+        new = deepcopy(tree)
         tables = [t for t in TABLES if t not in ("patients", "practitioners") and list(records(new, t))]
         if not tables:
             return tree
@@ -71,7 +67,7 @@ def corrected(tree: Tree, other: Tree, chance: random.Random) -> Tree:
 
 def grown(tree: Tree, other: Tree, chance: random.Random) -> Tree:
     """A record more, with what stands in it."""
-    new = copied(tree)
+    new = deepcopy(tree)
     tables = [t for t in TABLES["patients"].children if t != "practitioners" and other.get(t)]
     if tables:
         name = chance.choice(tables)
@@ -86,12 +82,6 @@ def apart(record: Tree, table: str, suffix: str) -> Tree:
     out = {k: v for k, v in record.items() if k in children or not columns[k].to}
     out["key"] = f"{record['key'][:20].strip()} {suffix}"
     return out | {t: [apart(x, t, suffix) for x in record[t]] for t in children if t in record}
-
-
-def copied(x: Any) -> Any:
-    if isinstance(x, dict):
-        return {k: copied(v) for k, v in x.items()}
-    return [copied(v) for v in x] if isinstance(x, list) else x
 
 
 def stated(x: Any) -> Any:
@@ -133,7 +123,7 @@ def kept(sim: Simulated, name: str) -> bool:
 
 def withdrawn(tree: Tree, chance: random.Random) -> Tree:
     """A record of some table is marked as entered in error."""
-    new = copied(tree)
+    new = deepcopy(tree)
     found = [x for t in TABLES for x in records(new, t) if t not in ("patients", "practitioners")]
     if found:
         chance.choice(found)["status"] = "entered-in-error"
@@ -203,7 +193,7 @@ def test_a_life(history: TreatmentHistory, other: TreatmentHistory, steps: list[
 def edited(sim: Simulated, chance: random.Random) -> None:
     """The EHR changes a value somewhere in a resource: to something else, or to nonsense."""
     kind, id = chance.choice([n for n in sim.store.held if n[0] not in PEOPLE])
-    x = copied(sim.store.now(kind, id))
+    x = deepcopy(sim.store.now(kind, id))
     added = {(name, n) for name, item in THEIRS.items() for n, i in enumerate(x.get(name, ())) if i == item}
     found = [path for path, _ in places(x) if OURS_ALONE.isdisjoint(path) and path[:2] not in added]
     if not found:

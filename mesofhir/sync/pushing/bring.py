@@ -49,7 +49,7 @@ def bring(
     items = in_order(own)
     items = _heeding(exchange, items, others.verdicts(exchange.notes.subject, items))
     maybe = all_kinds(exchange.made, exchange.clinic)
-    if lost := exchange.journal.recall({m.link for m in items}.union(maybe)):
+    if lost := exchange.journal.recall(dict.fromkeys([*(m.link for m in items), *maybe])):
         raise exchange.journal.doubt(lost)
     renamed = keys(exchange, items, rekeyed)
     exchange.judge.keys = renamed.over
